@@ -1,0 +1,142 @@
+"""What the outside world must be able to do; each adapter passes the port's one contract test."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from headgate.names import Commit, Digest, Uri
+from headgate.records.change import Edit, Proposal, PullRequest
+from headgate.records.live import Track
+
+
+class Store(Protocol):
+    """Keeps immutable folders and documents by URI; nothing half written is ever visible."""
+
+    def put(self, uri: Uri, content: bytes) -> None:
+        """Keep `content`; the same content twice is fine, other content under a kept URI is an error."""
+
+    def get(self, uri: Uri) -> bytes:
+        """Return what was kept; PermanentError when nothing was."""
+
+    def put_folder(self, uri: Uri, folder: Path) -> None:
+        """Keep every file of `folder`, visible all at once; an existing folder is left as it is."""
+
+    def folder(self, uri: Uri) -> Path:
+        """Return a local folder with the kept files; TransientError while it is not (yet) there."""
+
+    def has(self, uri: Uri) -> bool:
+        """Say whether `uri` is kept."""
+
+    def uris(self, prefix: str) -> list[Uri]:
+        """Return the URIs of documents under `prefix`, sorted."""
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """One commit of a file's history."""
+
+    commit: Commit
+    parents: tuple[Commit, ...]
+    author: str
+    committer: str
+    at: datetime
+    message: str
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """An annotated tag."""
+
+    name: str
+    commit: Commit
+    message: str
+    at: datetime
+
+
+class Forge(Protocol):
+    """A Git repository with pull requests. Reads are at a commit; every write is idempotent."""
+
+    def head(self, branch: str = "main") -> Commit | None:
+        """Return the commit of a branch, None when there is no such branch."""
+
+    def read(self, path: str, at: Commit) -> str | None:
+        """Return a file's text at a commit, None when it is not there."""
+
+    def paths(self, prefix: str, at: Commit) -> list[str]:
+        """Return the paths of all files under `prefix` at a commit, sorted."""
+
+    def log(self, path: str, at: Commit, limit: int = 50) -> list[LogEntry]:
+        """Return the commits that changed `path`, newest first, on the first-parent line."""
+
+    def commit(self, edits: Iterable[Edit], message: str, base: Commit | None, branch: str = "main") -> Commit:
+        """Commit edits onto `branch`, which must still be at `base` (MovedError otherwise)."""
+
+    def pull_requests(self, service: str | None = None) -> list[PullRequest]:
+        """Return pull requests whose branch is `<purpose>/<environment>/<service>/…`, oldest first."""
+
+    def open(self, proposal: Proposal) -> PullRequest:
+        """Open the proposal, or adopt the pull request whose branch already is the proposal's."""
+
+    def update(self, number: int, title: str, body: str) -> PullRequest:
+        """Set title and body in place."""
+
+    def comment(self, number: int, text: str) -> None:
+        """Add a comment once; the same text twice is one comment."""
+
+    def close(self, number: int, by: str) -> PullRequest:
+        """Close without merging; closed or merged already is fine."""
+
+    def merge(self, number: int, by: str, at: datetime | None = None) -> PullRequest:
+        """Merge; merged already is fine; a conflict or a blocking status is a PermanentError."""
+
+    def tags(self, prefix: str) -> list[Tag]:
+        """Return annotated tags under `prefix`, sorted by their number."""
+
+    def tag(self, name: str, commit: Commit, message: str, at: datetime | None = None) -> None:
+        """Create an annotated tag; the same tag twice is fine."""
+
+    def set_status(self, commit: Commit, context: str, state: str, detail: str) -> None:
+        """Set a commit status: `pending`, `success` or `failure`."""
+
+    def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
+        """Return context → (state, detail)."""
+
+
+class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One pipeline run as the tracker shows it."""
+
+    service: str
+    run: str
+    """The run's name: `ct-flights-1f0c2a`."""
+    params: dict[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    documents: dict[str, str]
+    """File name → text: verdict.json, model-card.md, …"""
+    model_uri: Uri
+    model_sha256: Digest
+    trials: tuple[tuple[dict[str, str], float], ...] = ()
+    started_at: datetime
+    ended_at: datetime
+
+
+class Tracker(Protocol):
+    """Shows runs and model versions to people; never a source of truth."""
+
+    def record(self, run: TrackedRun) -> str:
+        """Log the run once and register its model once, found again by digest; return the version."""
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Cumulative counts of one track since a moment: how many requests, and how many broke the limit."""
+
+    requests: int
+    bad: int
+
+
+class Metrics(Protocol):
+    """Answers a canary's questions from counters."""
+
+    def ask(self, question: str, limit: float, service: str, track: Track, since: datetime) -> Count | None:
+        """Return counts since the step began, None when there is no data; TransientError when unreachable."""

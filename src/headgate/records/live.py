@@ -1,0 +1,157 @@
+"""What happens after the merge: canary, predictions, labels, signals, triggers."""
+
+from datetime import datetime
+from typing import Literal
+
+from headgate.names import CommitField, DigestField, NameField, Uri
+from headgate.records.codec import Part, Record
+from headgate.records.dataset import Window
+
+Track = Literal["stable", "canary"]
+Cause = Literal["drift", "performance", "schedule", "data", "person"]
+
+
+class Revision(Part, frozen=True, kw_only=True):
+    """What a Rollout revision consists of, so that a failure is blamed on what changed."""
+
+    model: DigestField
+    settings: DigestField
+    """Digest of serving.yaml's pod settings (not its canary plan)."""
+    chart: str
+    """`<chart version>/<runtime version>` from app.yaml."""
+
+
+class Answer(Part, frozen=True, kw_only=True):
+    """One question's answer about one track since the step began."""
+
+    question: str
+    outcome: Literal["pass", "fail", "inconclusive", "error"]
+    bad: int
+    """Requests that broke the limit."""
+    requests: int
+    share: float | None
+    low: float | None
+    high: float | None
+    """Anytime-valid bounds of the share."""
+    limit: float
+    stable_share: float | None = None
+    detail: str = ""
+
+
+class Analysis(Record, frozen=True, kw_only=True, tag="analysis/1"):
+    """One judgement of a canary at one weight."""
+
+    service: NameField
+    environment: NameField
+    commit: CommitField
+    """The env repo commit whose Rollout is judged."""
+    revision: Revision
+    weight: int
+    outcome: Literal["pass", "fail", "inconclusive", "error"]
+    answers: tuple[Answer, ...]
+    started_at: datetime
+    ended_at: datetime
+    canary_requests: int
+    stable_requests: int
+
+
+class LiveTag(Record, frozen=True, kw_only=True, tag="live-tag/1"):
+    """The message of a `live/<environment>/<service>/<seq>` or `aborted/…` tag."""
+
+    outcome: Literal["live", "aborted"]
+    service: NameField
+    environment: NameField
+    seq: int
+    commit: CommitField
+    revision: Revision
+    at: datetime
+    """Event time where the ring replays, wall time otherwise."""
+    analyses: tuple[Analysis, ...] = ()
+
+
+class LabelledWindow(Record, frozen=True, kw_only=True, tag="labelled-window/1"):
+    """The predictions of one matured window joined to their labels."""
+
+    service: NameField
+    environment: NameField
+    window: Window
+    model: DigestField
+    """The model that gave most of the answers."""
+    predictions: int
+    labelled: int
+    missing: int
+    """Matured, and no label came."""
+    duplicates: int
+    """Predictions of one id more than once; the first counts."""
+    uri: Uri
+    sha256: DigestField
+
+
+class WindowMetric(Part, frozen=True, kw_only=True):
+    """A metric of the answers served in a LabelledWindow."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    reference: float
+    """The same metric at the gate, with which it is compared."""
+
+
+class Signal(Part, frozen=True, kw_only=True):
+    """A measured reason to act: one rule about one window."""
+
+    cause: Cause
+    rule: str
+    """`auc low`, `psi temp`."""
+    window: Window
+    fired: bool
+    detail: str
+    value: float | None = None
+    limit: float | None = None
+
+
+class ColumnDrift(Part, frozen=True, kw_only=True):
+    """One column's distance from the reference, beside what the reference does to itself."""
+
+    column: str
+    method: str
+    distance: float | None
+    null_limit: float | None
+    """The chosen quantile of distances between equal-length reference blocks."""
+    effect_limit: float
+    rows: int
+    missing_share: float
+    unseen_share: float
+    outcome: Literal["stable", "drifted", "insufficient_data"]
+    expected: bool = False
+    """Declared calendar or seasonal: shown, takes no part in the outcome."""
+
+
+class DriftReport(Record, frozen=True, kw_only=True, tag="drift-report/1"):
+    """How far one window of served inputs and scores is from the champion's training rows."""
+
+    service: NameField
+    environment: NameField
+    window: Window
+    reference: DigestField
+    rows: int
+    rows_needed: int
+    columns: tuple[ColumnDrift, ...]
+    outcome: Literal["stable", "drifted", "insufficient_data"]
+
+
+class Trigger(Record, frozen=True, kw_only=True, tag="trigger/1"):
+    """The decision to retrain: one cause, once."""
+
+    service: NameField
+    environment: NameField
+    cause: Cause
+    rule: str
+    key: str
+    """12 hex characters of hash(service, environment, rule, reference, window bucket); names the run."""
+    window: Window
+    """The last window that fired; gate rows come after its end."""
+    at: datetime
+    detail: str
+    attempt: int = 1

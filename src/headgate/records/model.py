@@ -1,0 +1,41 @@
+"""The immutable artifact that is judged and served."""
+
+from datetime import datetime
+
+from headgate.names import DigestField, NameField, Uri
+from headgate.records.codec import Part, Record
+from headgate.records.dataset import DatasetRef
+
+
+class Trial(Part, frozen=True, kw_only=True):
+    """One setting of the search and what it scored on the tune rows."""
+
+    params: dict[str, float | int | str | bool | None]
+    score: float
+
+
+class Model(Record, frozen=True, kw_only=True, tag="model/1"):
+    """A packaged model; `sha256` is over the package's manifest, which names every file's digest."""
+
+    service: NameField
+    version: str
+    """For people, `<train end>-<sha256, first 12>`; the digest is the identity."""
+    uri: Uri
+    sha256: DigestField
+    task: str
+    dataset: DatasetRef
+    train_end: datetime | None
+    tune_end: datetime | None
+    """Last event time that fit saw; None when the service has no event time."""
+    code: str
+    """Digest of the service's own files and of Headgate's version."""
+    commit: str | None
+    """Git commit of the model repo, None outside one."""
+    params: dict[str, float | int | str | bool | None]
+    seed: int
+    lock: str
+    """Digest of the installed packages' names and versions."""
+    trainer: str
+    trials: tuple[Trial, ...] = ()
+    parity: float
+    """Largest absolute difference between the estimator's and the package's predictions on tune rows."""

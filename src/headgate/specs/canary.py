@@ -1,0 +1,32 @@
+"""The canary plan: weights, and the questions asked at each."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from msgspec import Meta
+
+from headgate.specs.reading import Spec
+
+
+class Limits(Spec, frozen=True, kw_only=True):
+    """What the questions hold a canary to."""
+
+    errors: Annotated[float, Meta(gt=0, lt=1)] = 0.01
+    """Share of answers with a 5xx code."""
+    p99_ms: Annotated[float, Meta(gt=0)] = 50.0
+    """99 of 100 requests are quicker than this, in milliseconds; one of the histogram's bucket bounds."""
+
+
+class Canary(Spec, frozen=True, kw_only=True):
+    """How a new revision takes over; the environment's serving.yaml wins over service.yaml."""
+
+    steps: tuple[Annotated[int, Meta(ge=1, le=99)], ...] = (10, 25, 50)
+    """Percent of traffic; then all of it."""
+    pause: timedelta = timedelta(minutes=5)
+    """How long a step lasts at least."""
+    min_requests: Annotated[int, Meta(ge=1)] = 100
+    """How many answers of the canary a step's judgement needs; fewer hold it."""
+    deadline: timedelta = timedelta(hours=2)
+    """A canary held this long ends, without ban or revert."""
+    questions: tuple[str, ...] = ("errors", "p99")
+    limits: Limits = Limits()

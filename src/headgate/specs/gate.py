@@ -1,0 +1,137 @@
+"""Policy: the rules a candidate is judged by, committed before the run they judge."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from headgate.specs.reading import Spec
+
+Severity = Literal["error", "warning"]
+
+
+class Rule(Spec, frozen=True, kw_only=True, tag_field="rule"):
+    """One condition; a `warning` is shown and never decides."""
+
+    severity: Severity = "error"
+
+
+class Floor(Rule, frozen=True, kw_only=True, tag="floor"):
+    """The metric itself is credibly better than an absolute limit."""
+
+    metric: str | None = None
+    """None: the service's first metric."""
+    limit: float
+
+
+class Baseline(Rule, frozen=True, kw_only=True, tag="baseline"):
+    """Credibly better than the trivial predictor (the training rows' class shares, or mean)."""
+
+    metric: str | None = None
+
+
+class Gain(Rule, frozen=True, kw_only=True, tag="gain"):
+    """Credibly better than the champion by more than `more_than`, in the direction that is better."""
+
+    metric: str | None = None
+    more_than: float = 0.0
+
+
+class NonInferior(Rule, frozen=True, kw_only=True, tag="non_inferior"):
+    """Credibly not worse than another role by `margin`."""
+
+    metric: str | None = None
+    against: Literal["champion", "anchor"] = "anchor"
+    margin: Annotated[float, Meta(gt=0)] = 0.005
+
+
+class Slices(Rule, frozen=True, kw_only=True, tag="slices"):
+    """No judged slice is worse than the champion by `margin`."""
+
+    metric: str | None = None
+    margin: Annotated[float, Meta(gt=0)] = 0.02
+    min_rows: int = 500
+    min_clusters: int = 7
+    """Smaller slices are listed, not judged."""
+    require: Literal["no_harm_shown", "non_inferior"] = "no_harm_shown"
+    """no_harm_shown fails on credible harm beyond the margin; non_inferior asks for proof on every slice."""
+
+
+class Calibrated(Rule, frozen=True, kw_only=True, tag="calibrated"):
+    """Mean prediction and observed mean agree within `in_the_large`; expected calibration error within `expected_error`."""
+
+    in_the_large: Annotated[float, Meta(gt=0)] = 0.05
+    expected_error: Annotated[float, Meta(gt=0)] = 0.1
+
+
+class MaxLatency(Rule, frozen=True, kw_only=True, tag="latency"):
+    """p99 of the packaged model at batch 1, milliseconds."""
+
+    p99_ms: Annotated[float, Meta(gt=0)] = 20.0
+
+
+class EnoughRows(Rule, frozen=True, kw_only=True, tag="enough"):
+    """The gate rows are many, and from enough independent clusters."""
+
+    rows: int = 500
+    clusters: int = 14
+
+
+class NoOverlap(Rule, frozen=True, kw_only=True, tag="overlap"):
+    """Neither candidate nor champion saw the gate rows: windows apart by the gap, ids disjoint."""
+
+
+class NoLeak(Rule, frozen=True, kw_only=True, tag="leak"):
+    """No single feature predicts the label almost perfectly."""
+
+    limit: Annotated[float, Meta(gt=0.5, le=1)] = 0.98
+
+
+class FreshChampion(Rule, frozen=True, kw_only=True, tag="fresh_champion"):
+    """The champion compared with is still the one on the env repo's main."""
+
+
+class LabelsCame(Rule, frozen=True, kw_only=True, tag="labels"):
+    """Few labels are missing; beyond `share` the worst case is shown."""
+
+    share: Annotated[float, Meta(gt=0, lt=1)] = 0.1
+
+
+class Looks(Rule, frozen=True, kw_only=True, tag="looks"):
+    """One holdout is not looked at too often; alpha shrinks with each look."""
+
+    at_most: Annotated[int, Meta(ge=1)] = 5
+
+
+AnyRule = (
+    Floor
+    | Baseline
+    | Gain
+    | NonInferior
+    | Slices
+    | Calibrated
+    | MaxLatency
+    | EnoughRows
+    | NoOverlap
+    | NoLeak
+    | FreshChampion
+    | LabelsCame
+    | Looks
+)
+
+
+class Gate(Spec, frozen=True, kw_only=True):
+    """A pack by name, and the service's own rules, which replace the pack's of the same kind and metric."""
+
+    policy: str = "balanced"
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
+    rules: tuple[AnyRule, ...] = ()
+
+
+class Pack(Spec, frozen=True, kw_only=True):
+    """A policy pack: what a Gate's name refers to."""
+
+    pack: str
+    why: str
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05
+    """Two-sided level of one look at a fresh holdout."""
+    rules: tuple[AnyRule, ...]

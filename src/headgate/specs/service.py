@@ -1,0 +1,113 @@
+"""service.yaml: one served model interface, described by its owner."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
+
+from headgate.names import NameField
+from headgate.records.live import Cause
+from headgate.specs.canary import Canary
+from headgate.specs.drift import Drift
+from headgate.specs.gate import Gate
+from headgate.specs.reading import Spec
+
+Task = Literal["binary", "multiclass", "regression"]
+Percent = Annotated[int, Meta(ge=1, le=99)]
+ParamValue = float | int | str | bool | None
+
+
+class Label(Spec, frozen=True, kw_only=True):
+    """Which column is the answer, and when it can be known."""
+
+    column: str
+    matures_after: timedelta = timedelta(0)
+    """A window is judged when its labels could have come."""
+    missing: Literal["exclude", "refuse"] = "exclude"
+    """Rows whose label never came: kept apart and reported as a worst case, or not accepted at all."""
+    positive: str | int | bool | None = None
+    """Binary only: the value that counts as 1; by default the larger of the two."""
+
+
+class Data(Spec, frozen=True, kw_only=True):
+    """Where rows come from and what their columns are."""
+
+    reader: str
+    """`module:function` in the service's folder, or a CSV or Parquet file, or a folder of Parquet."""
+    label: Label
+    time: str | None = None
+    """Event time; without it the split is by hash of the cluster (or id)."""
+    id: tuple[str, ...] = ()
+    cluster: str | None = None
+    """Rows that share it are dependent: intervals are clustered by it. `day`, `hour` and `week` are made from `time`."""
+    features: str | None = None
+    """`module:function`, `features(rows, as_of)`: the same for training, batch and online."""
+    roles: dict[str, Literal["calendar", "ignore"]] = field(default_factory=dict)
+    """calendar: takes no part in drift; ignore: not a feature."""
+
+
+class Split(Spec, frozen=True, kw_only=True):
+    """How event time is cut, oldest first: train, tune, gap, gate."""
+
+    train: timedelta = timedelta(days=365)
+    """At most."""
+    tune: timedelta = timedelta(days=10)
+    gap: timedelta = timedelta(days=1)
+    gate: timedelta = timedelta(days=21)
+
+
+class Search(Spec, frozen=True, kw_only=True):
+    """Hyper-parameter search on the tune rows."""
+
+    trials: Annotated[int, Meta(ge=0, le=1000)] = 0
+    space: dict[str, tuple[float | int | str | bool, ...]] = field(default_factory=dict)
+    """Param → the values to try; numbers (low, high) when there are exactly two."""
+
+
+class Train(Spec, frozen=True, kw_only=True):
+    """Who fits the model."""
+
+    entrypoint: str = "boosting"
+    """`boosting`, `logistic`, `linear`, or `module:function`: fit(train, tune, params, seed) → estimator."""
+    params: dict[str, ParamValue] = {}
+    search: Search = field(default_factory=Search)
+    seed: int = 7
+
+
+class Evaluate(Spec, frozen=True, kw_only=True):
+    """What is measured on the gate rows; the first metric is the one that leads."""
+
+    metrics: tuple[Literal["auc", "log_loss", "brier", "accuracy", "rmse", "mae"], ...] = ()
+    """Empty: auc, log_loss for binary; log_loss, accuracy for multiclass; rmse, mae for regression."""
+    slices: tuple[str, ...] = ()
+    """Columns whose values make slices; `a*b` crosses two."""
+
+
+class Retrain(Spec, frozen=True, kw_only=True):
+    """When a new training run may start."""
+
+    causes: tuple[Cause, ...] = ("drift", "performance", "schedule", "data", "person")
+    windows: Annotated[str, Meta(pattern=r"^\d+ of \d+$")] = "2 of 3"
+    """A signal counts when it fired in N of the last M windows."""
+    cooldown: timedelta = timedelta(days=7)
+    per_day: Annotated[int, Meta(ge=1)] = 1
+    stop_after_refusals: Annotated[int, Meta(ge=1)] = 3
+
+
+class Service(Spec, frozen=True, kw_only=True):
+    """One served model interface."""
+
+    service: NameField
+    task: Task
+    data: Data
+    contract: str = "contract.yaml"
+    split: Split = field(default_factory=Split)
+    train: Train = field(default_factory=Train)
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    gate: Gate = field(default_factory=Gate)
+    canary: Canary = field(default_factory=Canary)
+    drift: Drift = field(default_factory=Drift)
+    retrain: Retrain = field(default_factory=Retrain)
+    owner: str | None = None
+    annotations: dict[str, Any] = field(default_factory=dict)
+    """Free text for people; nothing reads it."""
