@@ -57,7 +57,7 @@ class Slices(Rule, frozen=True, kw_only=True, tag="slices"):
 
 
 class Calibrated(Rule, frozen=True, kw_only=True, tag="calibrated"):
-    """Mean prediction and observed mean agree within `in_the_large`; expected calibration error within `expected_error`."""
+    """Mean prediction and observed mean agree within `in_the_large`; calibration error within `expected_error`."""
 
     in_the_large: Annotated[float, Meta(gt=0)] = 0.05
     expected_error: Annotated[float, Meta(gt=0)] = 0.1

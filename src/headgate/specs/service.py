@@ -39,7 +39,7 @@ class Data(Spec, frozen=True, kw_only=True):
     """Event time; without it the split is by hash of the cluster (or id)."""
     id: tuple[str, ...] = ()
     cluster: str | None = None
-    """Rows that share it are dependent: intervals are clustered by it. `day`, `hour` and `week` are made from `time`."""
+    """Rows that share it are dependent: intervals are clustered by it. `day` and `week` are made from `time`."""
     features: str | None = None
     """`module:function`, `features(rows, as_of)`: the same for training, batch and online."""
     roles: dict[str, Literal["calendar", "ignore"]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Train(Spec, frozen=True, kw_only=True):
 
     entrypoint: str = "boosting"
     """`boosting`, `logistic`, `linear`, or `module:function`: fit(train, tune, params, seed) → estimator."""
-    params: dict[str, ParamValue] = {}
+    params: dict[str, ParamValue] = field(default_factory=dict)
     search: Search = field(default_factory=Search)
     seed: int = 7
 
