@@ -1,0 +1,73 @@
+"""How a command is given its record and leaves its own: files, the latest of the workspace, stdout."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from headgate.cli.wiring import Project
+from headgate.errors import PermanentError
+from headgate.records.codec import Record, decode, encode
+
+R = TypeVar("R", bound=Record)
+
+
+class Output(StrEnum):
+    """What goes to stdout."""
+
+    text = "text"
+    json = "json"
+
+
+FromFile = Annotated[
+    Path | None, typer.Option("--from", help="The record to start from. Default: the latest.", metavar="FILE")
+]
+OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Also write the record here.", metavar="FILE")]
+OutputFormat = Annotated[Output, typer.Option("--output", help="text for people, json for programs.")]
+
+
+def take(expected: type[R], source: Path | None, project: Project) -> R:
+    """Return the record in `source`, or the latest of its kind in the workspace."""
+    path = source or latest(expected, project)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as err:
+        raise PermanentError(
+            f"no record {str(path)!r}", next_step=f"run the verb that makes a {kind(expected)}, or give --from FILE"
+        ) from err
+    return decode(content, expected, str(path))
+
+
+def leave(record: Record, out: Path | None, output: Output, project: Project, summary: str) -> None:
+    """Keep the record as the latest of its kind, write it to `out`, and say so on stdout."""
+    content = encode(record)
+    for path in (latest(type(record), project), out):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, content)
+    sys.stdout.write(content.decode() if output is Output.json else summary + "\n")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that is either whole or absent."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as err:
+        temporary.unlink(missing_ok=True)
+        raise PermanentError(f"{str(path)!r} cannot be written: {err.strerror}", next_step="free the disk") from err
+
+
+def latest(expected: type[Record], project: Project) -> Path:
+    return project.workspace.latest / f"{kind(expected)}.json"
+
+
+def kind(expected: type[Record]) -> str:
+    return str(expected.__struct_config__.tag).partition("/")[0]
