@@ -41,6 +41,8 @@ class Comparison(Part, frozen=True, kw_only=True):
     delta: Estimate | None
     worst_case: tuple[float, float] | None = None
     """Manski bounds of the delta over the labels that never came."""
+    reason: str | None = None
+    """Why there is no delta."""
 
 
 class Slice(Part, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ class Slice(Part, frozen=True, kw_only=True):
     delta: Estimate | None
     rows: int
     clusters: int
+    reason: str | None = None
+    """Why there is no delta."""
 
 
 class Calibration(Part, frozen=True, kw_only=True):

@@ -6,6 +6,9 @@ from msgspec import Meta
 
 from headgate.specs.reading import Spec
 
+Positive = Annotated[float, Meta(gt=0)]
+"""A difference in the metric's units; for rmse and mae, whose unit is the label's, a share of the baseline's value."""
+
 Severity = Literal["error", "warning"]
 
 
@@ -21,12 +24,17 @@ class Floor(Rule, frozen=True, kw_only=True, tag="floor"):
     metric: str | None = None
     """None: the service's first metric."""
     limit: float
+    """In the metric's own units."""
+    detect: Positive = 0.02
+    """How far beyond the limit the rows must be able to tell; with fewer the answer is `inconclusive`."""
 
 
 class Baseline(Rule, frozen=True, kw_only=True, tag="baseline"):
     """Credibly better than the trivial predictor (the training rows' class shares, or mean)."""
 
     metric: str | None = None
+    detect: Positive = 0.05
+    """A lead over the baseline that the rows must be able to show; with fewer the answer is `inconclusive`."""
 
 
 class Gain(Rule, frozen=True, kw_only=True, tag="gain"):
@@ -34,6 +42,8 @@ class Gain(Rule, frozen=True, kw_only=True, tag="gain"):
 
     metric: str | None = None
     more_than: float = 0.0
+    detect: Positive = 0.01
+    """A gain worth waiting for: rows that could have shown it and did not mean a tie, which keeps the champion."""
 
 
 class NonInferior(Rule, frozen=True, kw_only=True, tag="non_inferior"):
@@ -41,14 +51,14 @@ class NonInferior(Rule, frozen=True, kw_only=True, tag="non_inferior"):
 
     metric: str | None = None
     against: Literal["champion", "anchor"] = "anchor"
-    margin: Annotated[float, Meta(gt=0)] = 0.005
+    margin: Positive = 0.005
 
 
 class Slices(Rule, frozen=True, kw_only=True, tag="slices"):
     """No judged slice is worse than the champion by `margin`."""
 
     metric: str | None = None
-    margin: Annotated[float, Meta(gt=0)] = 0.02
+    margin: Positive = 0.02
     min_rows: int = 500
     min_clusters: int = 7
     """Smaller slices are listed, not judged."""
@@ -59,8 +69,12 @@ class Slices(Rule, frozen=True, kw_only=True, tag="slices"):
 class Calibrated(Rule, frozen=True, kw_only=True, tag="calibrated"):
     """Mean prediction and observed mean agree within `in_the_large`; calibration error within `expected_error`."""
 
-    in_the_large: Annotated[float, Meta(gt=0)] = 0.05
-    expected_error: Annotated[float, Meta(gt=0)] = 0.1
+    in_the_large: Positive = 0.05
+    """In the label's unit for binary and multiclass; for regression a share of the baseline's rmse."""
+    expected_error: Positive = 0.1
+    """Likewise."""
+    require: Literal["no_harm_shown", "proof"] = "no_harm_shown"
+    """no_harm_shown fails on credible miscalibration beyond the limit; proof asks for the whole interval inside it."""
 
 
 class MaxLatency(Rule, frozen=True, kw_only=True, tag="latency"):

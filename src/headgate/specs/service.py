@@ -13,6 +13,11 @@ from headgate.specs.gate import Gate
 from headgate.specs.reading import Spec
 
 Task = Literal["binary", "multiclass", "regression"]
+DEFAULT_METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("auc", "log_loss"),
+    "multiclass": ("log_loss", "accuracy"),
+    "regression": ("rmse", "mae"),
+}
 Percent = Annotated[int, Meta(ge=1, le=99)]
 ParamValue = float | int | str | bool | None
 
@@ -111,3 +116,8 @@ class Service(Spec, frozen=True, kw_only=True):
     owner: str | None = None
     annotations: dict[str, Any] = field(default_factory=dict)
     """Free text for people; nothing reads it."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics to measure, the leading one first."""
+        return self.evaluate.metrics or DEFAULT_METRICS[self.task]
