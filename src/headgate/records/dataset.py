@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from headgate.names import DigestField, NameField, Uri
-from headgate.records.codec import Part, Record
+from headgate.records.codec import Part, Record, digest
 
 PART_NAMES = ("train", "tune", "gate")
 
@@ -32,6 +32,17 @@ class DataPart(Part, frozen=True, kw_only=True):
     """Rows whose label never came, kept apart from learning and measured as a worst case."""
 
 
+class DatasetManifest(Record, frozen=True, kw_only=True, tag="dataset-manifest/1"):
+    """What `manifest.json` beside the parts says; its digest is the dataset's."""
+
+    service: NameField
+    rows: int
+    window: Window | None
+    parts: dict[str, DataPart]
+    contract: DigestField
+    source: str
+
+
 class DatasetRef(Record, frozen=True, kw_only=True, tag="dataset/1"):
     """An immutable dataset; `sha256` is over its manifest, which is written last."""
 
@@ -45,6 +56,32 @@ class DatasetRef(Record, frozen=True, kw_only=True, tag="dataset/1"):
     contract: DigestField
     source: str
     """What was read: a reader's name or a file's name."""
+
+    def manifest(self) -> DatasetManifest:
+        """Return the document whose digest is `sha256`."""
+        return DatasetManifest(
+            service=self.service,
+            rows=self.rows,
+            window=self.window,
+            parts=self.parts,
+            contract=self.contract,
+            source=self.source,
+        )
+
+
+def dataset_of(manifest: DatasetManifest) -> DatasetRef:
+    """Return the reference to the dataset a manifest describes, its URI made of service and digest."""
+    sha256 = digest(manifest)
+    return DatasetRef(
+        uri=Uri(f"datasets/{manifest.service}/{sha256}"),
+        sha256=sha256,
+        service=manifest.service,
+        rows=manifest.rows,
+        window=manifest.window,
+        parts=manifest.parts,
+        contract=manifest.contract,
+        source=manifest.source,
+    )
 
 
 class Check(Part, frozen=True, kw_only=True):

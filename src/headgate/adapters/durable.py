@@ -1,0 +1,129 @@
+"""Writes that survive a kill: into a locked temporary, synced, then made visible in one step."""
+
+import errno
+import fcntl
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from headgate.errors import PermanentError, TransientError
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+PASSING = {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
+BLOCK = 1 << 20
+COUNTER = itertools.count()
+
+
+@contextmanager
+def temporary(temps: Path, *, folder: bool) -> Iterator[tuple[Path, int]]:
+    """Give a new file or folder in `temps` and its descriptor, locked while this process lives; gone afterwards."""
+    temps.mkdir(parents=True, exist_ok=True)
+    path = temps / f"{os.getpid()}-{next(COUNTER)}"
+    with locked(temps, fcntl.LOCK_SH):
+        remove(path)
+        if folder:
+            path.mkdir()
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield path, descriptor
+    finally:
+        remove(path)
+        os.close(descriptor)
+
+
+def clean(temps: Path) -> None:
+    """Remove what killed processes left in `temps`; a living process holds a lock on its own."""
+    with suppress(FileNotFoundError, PermissionError), locked(temps, fcntl.LOCK_EX):
+        for path in temps.iterdir():
+            with suppress(BlockingIOError), locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                remove(path)
+
+
+@contextmanager
+def locked(path: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; nothing there is fine."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_synced(descriptor: int, content: bytes) -> None:
+    """Write all of `content` and wait until it is on the disk."""
+    write_all(descriptor, content)
+    os.fsync(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view[:BLOCK]) :]
+
+
+def copy_synced(source: Path, target: Path) -> None:
+    """Copy a folder's files into an existing folder and wait until all is on the disk."""
+    for path in sorted(source.iterdir()):
+        if path.is_dir():
+            (target / path.name).mkdir()
+            copy_synced(path, target / path.name)
+        else:
+            copy_file(path, target / path.name)
+    sync_folder(target)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of a folder that nobody reads yet, and wait until it is on the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        write_synced(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    with source.open("rb") as reading:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            while block := reading.read(BLOCK):
+                write_all(descriptor, block)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def speaking(doing: str) -> Iterator[None]:
+    """Turn the operating system's errors into Headgate's: a full disk is named, a passing trouble may be retried."""
+    try:
+        yield
+    except OSError as err:
+        reason = (err.strerror or str(err)).lower()
+        if err.errno in NO_ROOM:
+            raise PermanentError(
+                f"cannot {doing}: disk full ({reason})", next_step="free some space, then run again"
+            ) from err
+        if err.errno in PASSING:
+            raise TransientError(f"cannot {doing}: {reason}") from err
+        raise PermanentError(f"cannot {doing}: {reason}", found=err.filename and str(err.filename)) from err

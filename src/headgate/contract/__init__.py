@@ -1,0 +1,1 @@
+"""What must the rows look like? One contract, asked of whole parts and of single requests."""
