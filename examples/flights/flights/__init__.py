@@ -1,0 +1,1 @@
+"""The flights service predicts whether a flight arrives more than 15 minutes late."""

@@ -1,0 +1,38 @@
+"""A tracker of plain files: one JSON document a run, one a model version."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from headgate.errors import TransientError
+from headgate.ports import TrackedRun
+
+
+class FileTracker:
+    """Keeps what MLflow would, readable with any editor."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def record(self, run: TrackedRun) -> str:
+        """Write the run and its model's version once; return the version, found again by digest."""
+        self.write(self.root / "runs" / f"{run.run}.json", msgspec.json.encode(run, order="deterministic"))
+        models = self.root / "models" / run.service
+        models.mkdir(parents=True, exist_ok=True)
+        for known in models.iterdir():
+            if known.suffix == ".json" and msgspec.json.decode(known.read_bytes())["sha256"] == run.model_sha256:
+                return known.stem
+        version = str(1 + max((int(known.stem) for known in models.glob("*.json")), default=0))
+        fields = {"sha256": run.model_sha256, "uri": run.model_uri, "run": run.run}
+        self.write(models / f"{version}.json", msgspec.json.encode(fields, order="deterministic"))
+        return version
+
+    def write(self, path: Path, content: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except OSError as err:
+            raise TransientError(f"tracker at {str(self.root)!r} cannot be written: {err.strerror}") from err
