@@ -1,0 +1,51 @@
+"""headgate collect."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headgate.adapters import datasets
+from headgate.cli.exchange import Output, OutFile, OutputFormat, leave
+from headgate.cli.moments import AsOf, GateFrom, day, moment
+from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
+from headgate.collect import cut, describe
+from headgate.records.dataset import DatasetRef
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def collect(
+    service: ServiceFile = DEFAULT_SERVICE_FILE,
+    workspace: WorkspaceFolder = None,
+    as_of: AsOf = None,
+    gate_from: GateFrom = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Read this file instead of data.reader.", metavar="FILE")
+    ] = None,
+    out: OutFile = None,
+    output: OutputFormat = Output.text,
+) -> None:
+    """Read a window of the source into an immutable dataset: train, tune and gate rows apart."""
+    project = open_project(service, workspace)
+    now = moment(as_of)
+    rows = project.read_rows(None, now, source)
+    parts = cut(rows, project.spec, now, moment(gate_from))
+    project.workspace.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=project.workspace.root, prefix=".collect-") as made:
+        folder = Path(made)
+        files = datasets.pack(parts, folder)
+        dataset = describe(parts, files, project.spec, project.contract_digest, source or project.spec.data.reader)
+        datasets.seal(folder, dataset)
+        project.store.put_folder(dataset.uri, folder)
+    leave(dataset, out, output, project, summary(dataset))
+
+
+def summary(dataset: DatasetRef) -> str:
+    lines = [f"dataset {dataset.sha256[:12]}: {dataset.rows:,} rows of {dataset.service}"]
+    for name, part in dataset.parts.items():
+        span = f"{day(part.window.start)} .. {day(part.window.end)}" if part.window else "by hash"
+        lines.append(f"  {name:<6} {part.rows:>9,} rows  {span}  {part.labels_missing:,} without label")
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""What a ring did over a stretch of event time, in order: the demo's outcome, and the report's input."""
+
+from datetime import datetime
+
+from headgate.records.codec import Part, Record
+from headgate.records.live import Analysis, DriftReport, Signal
+
+
+class Hop(Part, frozen=True, kw_only=True):
+    """One thing that happened."""
+
+    name: str
+    """A verb, or `merge`, `canary`, `live`, `abort`, `traffic`."""
+    event_time: datetime
+    wall_seconds: float
+    """Since the story began."""
+    outcome: str
+    detail: str
+
+
+class PromotionNote(Part, frozen=True, kw_only=True):
+    """A model that was proposed, merged and reached live."""
+
+    model: str
+    pull_request: int
+    verdict: str
+    replaces: str | None
+    live_at: datetime
+    detail: str = ""
+
+
+class RefusalNote(Part, frozen=True, kw_only=True):
+    """A candidate or a dataset that was stopped, and why."""
+
+    what: str
+    by: str
+    """`gate`, `validate`, `canary` or `ban`."""
+    outcome: str
+    reason: str
+    event_time: datetime
+
+
+class Requests(Part, frozen=True, kw_only=True):
+    """What the client counted; it does not retry."""
+
+    sent: int
+    rows: int
+    failed_outside_fault: int
+    failed_in_fault: int
+    spoiled_in_fault: int
+    """Answers that broke a canary question's limit while the fault was in."""
+    canary_plan: int
+    """How many requests the aborted canary would have taken, had it gone all its steps."""
+    fault_from: datetime | None
+    """Wall time."""
+    fault_to: datetime | None
+
+
+class SplitNote(Part, frozen=True, kw_only=True):
+    """One canary step's traffic as the client saw it."""
+
+    model: str
+    weight: float
+    """Share asked for."""
+    measured: float
+    requests: int
+
+
+class WindowPoint(Part, frozen=True, kw_only=True):
+    """One matured window of the served model."""
+
+    end: datetime
+    metric: str
+    value: float
+    low: float
+    high: float
+    reference: float
+    fired: bool
+    model: str
+
+
+class Story(Record, frozen=True, kw_only=True, tag="story/1"):
+    """Everything the demo shows."""
+
+    service: str
+    environment: str
+    hops: tuple[Hop, ...]
+    promotions: tuple[PromotionNote, ...]
+    refusals: tuple[RefusalNote, ...]
+    requests: Requests
+    split: tuple[SplitNote, ...]
+    auc: dict[str, dict[str, float]]
+    """`ring` and `frozen` → month → AUC of the logged answers on the same rows."""
+    rows_by_month: dict[str, int]
+    windows: tuple[WindowPoint, ...]
+    drift: tuple[DriftReport, ...]
+    analyses: tuple[Analysis, ...]
+    signals: tuple[Signal, ...]
+    bodies: dict[int, str]
+    """Pull request number → body."""
+    git_log: str
+    env_repo: str
+    report: str
+    peak_rss_mb: float
+    seconds: float
