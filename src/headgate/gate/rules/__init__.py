@@ -1,0 +1,1 @@
+"""What does each kind of rule ask? One module a kind; judge.RULES lists them all."""
