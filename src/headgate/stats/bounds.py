@@ -3,6 +3,8 @@
 Nothing is assumed about why a label is missing; regression labels alone are taken to lie in the range of known ones.
 """
 
+from math import sqrt
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -42,14 +44,14 @@ def _of_classes(name: str, label: Floats, first: Floats, second: Floats | None) 
     classes = 2 if first.ndim == 1 else first.shape[1]
     by_label = [_gap(name, np.full(len(label), float(code)), first, second) for code in range(classes)]
     missing = np.isnan(label)
-    settled = _gap(name, np.where(missing, 0, label), first, second)
+    settled = _gap(name, np.where(missing, 0.0, label), first, second)
     low, high = np.min(by_label, axis=0), np.max(by_label, axis=0)
     return float(np.where(missing, low, settled).mean()), float(np.where(missing, high, settled).mean())
 
 
 def _gap(name: str, label: Floats, first: Floats, second: Floats | None) -> Floats:
     loss = ROW_LOSSES[name]
-    return loss(label, first) - (0 if second is None else loss(label, second))
+    return loss(label, first) if second is None else loss(label, first) - loss(label, second)
 
 
 def _of_numbers(name: str, label: Floats, first: Floats, second: Floats | None) -> Bounds | None:
@@ -69,17 +71,18 @@ def _of_numbers(name: str, label: Floats, first: Floats, second: Floats | None) 
 def _of_rmse(label: Floats, first: Floats, second: Floats | None, span: Bounds) -> Bounds:
     low, high = _mean_square(label, first, span)
     if second is None:
-        return float(np.sqrt(low)), float(np.sqrt(high))
+        return sqrt(low), sqrt(high)
     other = _mean_square(label, second, span)
     # sqrt(a) - sqrt(b) = (a - b) / (sqrt(a) + sqrt(b)): the difference of squares is linear in each label, so its
     # bounds are exact; dividing by the bounds of the sum makes the whole an outer bound.
     ends = [np.where(np.isnan(label), at, label) for at in span]
     gaps = [(first - at) ** 2 - (second - at) ** 2 for at in ends]
     least, most = float(np.min(gaps, axis=0).mean()), float(np.max(gaps, axis=0).mean())
-    sums = [float(np.sqrt(a) + np.sqrt(b)) for a, b in ((low, other[0]), (high, other[1]))]
+    crude = sqrt(low) - sqrt(other[1]), sqrt(high) - sqrt(other[0])
+    sums = sqrt(low) + sqrt(other[0]), sqrt(high) + sqrt(other[1])
     if not sums[0]:
-        return float(np.sqrt(low) - np.sqrt(other[1])), float(np.sqrt(high) - np.sqrt(other[0]))
-    return min(least / at for at in sums), max(most / at for at in sums)
+        return crude
+    return max(crude[0], min(least / at for at in sums)), min(crude[1], max(most / at for at in sums))
 
 
 def _mean_square(label: Floats, prediction: Floats, span: Bounds) -> Bounds:
@@ -87,19 +90,22 @@ def _mean_square(label: Floats, prediction: Floats, span: Bounds) -> Bounds:
     far = np.maximum(np.abs(prediction - span[0]), np.abs(prediction - span[1]))
     near = np.abs(prediction - np.clip(prediction, *span))
     settled = np.abs(prediction - np.where(missing, 0, label))
-    return tuple(float((np.where(missing, at, settled) ** 2).mean()) for at in (near, far))  # type: ignore[return-value]
+    least, most = ((np.where(missing, at, settled) ** 2).mean() for at in (near, far))
+    return float(least), float(most)
 
 
 def _of_auc(label: Floats, first: Floats, second: Floats | None) -> Bounds | None:
     if first.ndim == 1:
         return _of_one_auc(label, first, second)
-    each = []
+    each: list[Bounds] = []
     for code in range(first.shape[1]):
         against_rest = np.where(np.isnan(label), np.nan, label == code)
-        each.append(_of_one_auc(against_rest, first[:, code], None if second is None else second[:, code]))
-    if any(one is None for one in each):
-        return None
-    return tuple(np.mean(each, axis=0).tolist())  # type: ignore[return-value]
+        one = _of_one_auc(against_rest, first[:, code], None if second is None else second[:, code])
+        if one is None:
+            return None
+        each.append(one)
+    low, high = np.mean(each, axis=0)
+    return float(low), float(high)
 
 
 def _of_one_auc(label: Floats, first: Floats, second: Floats | None) -> Bounds | None:

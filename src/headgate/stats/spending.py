@@ -1,9 +1,9 @@
-"""How strict is the n-th look at one holdout? Each look spends a part of alpha, all of them together no more than it."""
+"""How strict is the n-th look at one holdout? Each look spends a part of alpha; all together spend no more."""
 
 from headgate.errors import PermanentError
 
 KEPT = 0.25
-"""Share of what is left that a look leaves to the later ones: most holdouts are looked at once, so the first is dear."""
+"""Share of what is left that a look leaves to later ones: most holdouts are looked at once, so the first gets most."""
 
 
 def alpha_at(look: int, alpha: float) -> float:
