@@ -118,7 +118,7 @@ class ColumnDrift(Part, frozen=True, kw_only=True):
     method: str
     distance: float | None
     null_limit: float | None
-    """The chosen quantile of distances between equal-length reference blocks."""
+    """The largest distance of a reference block from the rest of the reference, times the policy's factor."""
     effect_limit: float
     rows: int
     missing_share: float
@@ -126,6 +126,11 @@ class ColumnDrift(Part, frozen=True, kw_only=True):
     outcome: Literal["stable", "drifted", "insufficient_data"]
     expected: bool = False
     """Declared calendar or seasonal: shown, takes no part in the outcome."""
+    infinite_share: float = 0.0
+    is_score: bool = False
+    """The model's answers; their drift counts alone."""
+    reason: str = ""
+    """What drifted, or what is missing: `not in the window's rows`, `text, was a number`, `missing 60 %, was 1 %`."""
 
 
 class DriftReport(Record, frozen=True, kw_only=True, tag="drift-report/1"):

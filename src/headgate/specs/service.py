@@ -8,7 +8,7 @@ from msgspec import Meta, field
 from headgate.names import NameField
 from headgate.records.live import Cause
 from headgate.specs.canary import Canary
-from headgate.specs.drift import Drift
+from headgate.specs.drift import Drift, Performance
 from headgate.specs.gate import Gate
 from headgate.specs.reading import Spec
 
@@ -92,11 +92,25 @@ class Retrain(Spec, frozen=True, kw_only=True):
     """When a new training run may start."""
 
     causes: tuple[Cause, ...] = ("drift", "performance", "schedule", "data", "person")
-    windows: Annotated[str, Meta(pattern=r"^\d+ of \d+$")] = "2 of 3"
+    """Signals of other causes are ignored; a person may always ask."""
+    windows: Annotated[str, Meta(pattern=r"^[1-9]\d{0,2} of [1-9]\d{0,2}$")] = "2 of 3"
     """A signal counts when it fired in N of the last M windows."""
     cooldown: timedelta = timedelta(days=7)
+    """Since the last run's end."""
     per_day: Annotated[int, Meta(ge=1)] = 1
     stop_after_refusals: Annotated[int, Meta(ge=1)] = 3
+    """Runs in a row that ended without a pass; then a promotion, new code or a person must come first."""
+
+    def __post_init__(self) -> None:
+        needed, among = self.needed_of
+        if needed > among:
+            raise ValueError(f"windows {self.windows!r} can never be met; expected N of M with N <= M")
+
+    @property
+    def needed_of(self) -> tuple[int, int]:
+        """N and M of `windows`."""
+        needed, among = self.windows.split(" of ")
+        return int(needed), int(among)
 
 
 class Service(Spec, frozen=True, kw_only=True):
@@ -112,6 +126,7 @@ class Service(Spec, frozen=True, kw_only=True):
     gate: Gate = field(default_factory=Gate)
     canary: Canary = field(default_factory=Canary)
     drift: Drift = field(default_factory=Drift)
+    performance: Performance = field(default_factory=Performance)
     retrain: Retrain = field(default_factory=Retrain)
     owner: str | None = None
     annotations: dict[str, Any] = field(default_factory=dict)
