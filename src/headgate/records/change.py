@@ -6,6 +6,18 @@ from typing import Literal
 from headgate.names import CommitField, DigestField, NameField
 from headgate.records.codec import Part, Record
 
+BRANCH_DEPTH = 4
+
+
+def branch_parts(branch: str) -> tuple[str, str, str, str] | None:
+    """Return (purpose, environment, service, leaf) of a branch that Headgate names, None of any other.
+
+    >>> branch_parts("promote/prod/flights/9be2f7000000-1")
+    ('promote', 'prod', 'flights', '9be2f7000000-1')
+    """
+    found = branch.split("/")
+    return (found[0], found[1], found[2], found[3]) if len(found) == BRANCH_DEPTH else None
+
 
 class Edit(Part, frozen=True, kw_only=True):
     """New text of one file of the env repo; None deletes it."""

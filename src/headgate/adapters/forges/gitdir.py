@@ -1,0 +1,151 @@
+"""A forge in a folder: a bare Git repository whose pull requests and statuses are Git data."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pygit2
+from msgspec.structs import replace
+
+from headgate.adapters.forges.gitdata import history, merging, opening, pulls, refs, statuses, trees
+from headgate.adapters.forges.gitdata.access import held, opened, reading, writing
+from headgate.errors import PermanentError
+from headgate.names import Commit
+from headgate.ports import LogEntry, Tag
+from headgate.records.change import Edit, Proposal, PullRequest
+
+
+def now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+class GitDir:
+    """`ports.Forge` on a bare repository; every call may be killed and made again."""
+
+    def __init__(self, path: Path, author: str = "headgate", clock: Callable[[], datetime] = now) -> None:
+        """Open what `create` made; `clock` gives event time where the ring replays."""
+        self.path = path
+        self.author = author
+        self.clock = clock
+        opened(path)
+
+    @classmethod
+    def create(
+        cls, path: Path, edits: Iterable[Edit], author: str = "headgate", clock: Callable[[], datetime] = now
+    ) -> "GitDir":
+        """Make the repository with its first commit, visible all at once; one that is there is opened as it is."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with held(path.parent):
+            if not path.exists():
+                partial = path.with_name(f".{path.name}.partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                repo = pygit2.init_repository(str(partial), bare=True, initial_head="main")
+                repo.config["core.fsync"] = "all"
+                cls(partial, author, clock).commit(edits, "Begin: what should run, and where\n", None)
+                partial.rename(path)
+        return cls(path, author, clock)
+
+    def head(self, branch: str = "main") -> Commit | None:
+        with reading(self.path) as repo:
+            found = refs.target(repo, pulls.HEADS + branch)
+            return None if found is None else refs.commit_oid(found)
+
+    def read(self, path: str, at: Commit) -> str | None:
+        with reading(self.path) as repo:
+            found = trees.entry(refs.commit_at(repo, at).tree, path)
+            blob = repo[found[0]] if found is not None else None
+            return text_of(blob, path) if isinstance(blob, pygit2.Blob) else None
+
+    def paths(self, prefix: str, at: Commit) -> list[str]:
+        with reading(self.path) as repo:
+            return sorted(path for path in trees.files(refs.commit_at(repo, at).tree) if path.startswith(prefix))
+
+    def log(self, path: str, at: Commit, limit: int = 50) -> list[LogEntry]:
+        with reading(self.path) as repo:
+            return [entry_of(line) for line in islice(history.touching(refs.commit_at(repo, at), path), limit)]
+
+    def commit(self, edits: Iterable[Edit], message: str, base: Commit | None, branch: str = "main") -> Commit:
+        with writing(self.path) as repo:
+            who = refs.signature(self.author, self.clock())
+            return refs.commit_oid(refs.extend(repo, pulls.HEADS + branch, edits, message, base=base, who=who))
+
+    def pull_requests(self, service: str | None = None) -> list[PullRequest]:
+        with reading(self.path) as repo:
+            found = pulls.load_all(repo) if service is None else pulls.of_service(repo, service)
+            return [pulls.observed(repo, pull) for pull in found]
+
+    def open(self, proposal: Proposal) -> PullRequest:
+        with writing(self.path) as repo:
+            return opening.open_proposal(repo, proposal, self.author, self.clock())
+
+    def update(self, number: int, title: str, body: str) -> PullRequest:
+        with self.pull(number) as (repo, pull):
+            return self.save(repo, replace(pull, title=opening.one_line(title), body=body), "Update")
+
+    def comment(self, number: int, text: str) -> None:
+        with self.pull(number) as (repo, pull):
+            if text not in pull.comments:
+                self.save(repo, replace(pull, comments=(*pull.comments, text)), "Comment on")
+
+    def close(self, number: int, by: str) -> PullRequest:
+        with self.pull(number) as (repo, pull):
+            if pull.state != "open":
+                return pull
+            closed = replace(pull, state="closed", closed_at=self.clock())
+            return self.save(repo, closed, "Close", by)
+
+    def merge(self, number: int, by: str, at: datetime | None = None) -> PullRequest:
+        """Merge; each call stands alone, so a killed one leaves main merged or not, never half."""
+        with self.pull(number) as (repo, pull):
+            if pull.state == "closed":
+                raise PermanentError(f"pull request #{number} is closed", next_step="propose the model again")
+            if pull.state == "open":
+                merging.join(repo, pull, by, at or self.clock())
+            return self.save(repo, pulls.observed(repo, pull), "Merge", by)
+
+    def tags(self, prefix: str) -> list[Tag]:
+        with reading(self.path) as repo:
+            return refs.tags(repo, prefix)
+
+    def tag(self, name: str, commit: Commit, message: str, at: datetime | None = None) -> None:
+        with writing(self.path) as repo:
+            refs.tag(repo, name, commit, message, refs.signature(self.author, at or self.clock()))
+
+    def set_status(self, commit: Commit, context: str, state: str, detail: str) -> None:
+        with writing(self.path) as repo:
+            refs.commit_at(repo, commit)
+            who = refs.signature(self.author, self.clock())
+            statuses.save(repo, commit, context, (state, detail), who)
+
+    def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
+        with reading(self.path) as repo:
+            return statuses.load(repo, commit)
+
+    @contextmanager
+    def pull(self, number: int) -> Iterator[tuple[pygit2.Repository, PullRequest]]:
+        with writing(self.path) as repo:
+            yield repo, pulls.observed(repo, pulls.load(repo, number))
+
+    def save(self, repo: pygit2.Repository, pull: PullRequest, what: str, by: str | None = None) -> PullRequest:
+        return pulls.save(repo, pull, what, refs.signature(by or self.author, self.clock()))
+
+
+def text_of(blob: pygit2.Blob, path: str) -> str:
+    try:
+        return blob.data.decode()
+    except UnicodeDecodeError as err:
+        raise PermanentError(f"{path!r} is not UTF-8 text") from err
+
+
+def entry_of(commit: pygit2.Commit) -> LogEntry:
+    return LogEntry(
+        commit=refs.commit_oid(commit.id),
+        parents=tuple(refs.commit_oid(parent) for parent in commit.parent_ids),
+        author=commit.author.name,
+        committer=commit.committer.name,
+        at=refs.when(commit),
+        message=commit.message,
+    )
