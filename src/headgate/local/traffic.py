@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import aiohttp
 import msgspec
@@ -48,7 +49,7 @@ class Client:
         self.counts = Counts()
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> "Client":
+    async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=self.concurrency, keepalive_timeout=60)
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=HEADERS)
