@@ -20,7 +20,9 @@ class Estimate(Part, frozen=True, kw_only=True):
     """Clustered; NaN is never stored: an unknown error is infinity-free None in `Comparison`."""
     rows: int
     clusters: int
-    """Independent groups, for instance days; degrees of freedom are one fewer."""
+    """Independent groups, for instance days; degrees of freedom are one fewer, or `freedom`."""
+    freedom: float | None = None
+    """Degrees of freedom where clusters are of unequal size: one fewer than their effective number."""
 
 
 class Measured(Part, frozen=True, kw_only=True):
