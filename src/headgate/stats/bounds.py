@@ -28,7 +28,7 @@ def worst_case(
     truth, first = paired_arrays(label, candidate)
     second = None if other is None else paired_arrays(label, other)[1]
     sides = [side for side in (first, second) if side is not None]
-    if not len(truth) or not all(np.isfinite(side).all() for side in sides):
+    if not len(truth) or np.isinf(truth).any() or not all(np.isfinite(side).all() for side in sides):
         return None
     if metric.name in {"log_loss", "brier"} and any(not_probabilities(side) for side in sides):
         return None
@@ -42,11 +42,12 @@ def worst_case(
 
 def _of_classes(name: str, label: Floats, first: Floats, second: Floats | None) -> Bounds:
     classes = 2 if first.ndim == 1 else first.shape[1]
-    by_label = [_gap(name, np.full(len(label), float(code)), first, second) for code in range(classes)]
+    by_label = np.array([_gap(name, np.full(len(label), float(code)), first, second) for code in range(classes)])
     missing = np.isnan(label)
-    settled = _gap(name, np.where(missing, 0.0, label), first, second)
-    low, high = np.min(by_label, axis=0), np.max(by_label, axis=0)
-    return float(np.where(missing, low, settled).mean()), float(np.where(missing, high, settled).mean())
+    settled = _gap(name, np.nan_to_num(label), first, second)
+    low = np.where(missing, by_label.min(axis=0), settled)
+    high = np.where(missing, by_label.max(axis=0), settled)
+    return float(low.mean()), float(high.mean())
 
 
 def _gap(name: str, label: Floats, first: Floats, second: Floats | None) -> Floats:
@@ -61,9 +62,9 @@ def _of_numbers(name: str, label: Floats, first: Floats, second: Floats | None) 
     lowest, highest = float(np.nanmin(label)), float(np.nanmax(label))
     if name == "mae":
         # Piecewise linear in the label: its extremes are at the ends of the range or at a prediction.
+        ends = [np.full(len(label), at) for at in (lowest, highest)]
         kinks = [np.clip(side, lowest, highest) for side in (first, second) if side is not None]
-        tried = [np.where(missing, at, label) for at in (lowest, highest, *kinks)]
-        gaps = [_gap("mae", at, first, second) for at in tried]
+        gaps = [_gap("mae", np.where(missing, at, label), first, second) for at in (*ends, *kinks)]
         return float(np.min(gaps, axis=0).mean()), float(np.max(gaps, axis=0).mean())
     return _of_rmse(label, first, second, (lowest, highest))
 

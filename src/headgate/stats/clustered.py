@@ -1,7 +1,10 @@
 """How sure are we of a metric? Rows of one cluster, a day or a customer, are dependent.
 
-The variance of a mean of influence values, summed by cluster first: Obuchowski 1997 for AUC, DeLong 1988 when every
-row is its own cluster, Liang & Zeger 1986 in general. Intervals are asymptotic in the number of clusters.
+Influence values are summed by cluster and their squares added up: Obuchowski 1997 for AUC, DeLong 1988 when every row
+is its own cluster. A cluster that holds the share h of the rows pulls the value towards itself, so its square is divided
+by 1 - h (G / (G - 1) when all are equal; Bell & McCaffrey 2002), and the degrees of freedom are the effective number of
+clusters less one (Carter, Schnepel & Steigerwald 2017). Without both, a few big customers among small ones make a level
+of 0.025 into 0.12; equal days change by nothing.
 """
 
 from math import isfinite, sqrt
@@ -27,8 +30,10 @@ def estimate(scored: Scored | Undefined, clusters: ArrayLike | None = None) -> E
     if count < 2:
         return Undefined(f"all {rows} rows are in one cluster; expected at least two to know an error")
     sums = np.bincount(codes, weights=scored.influence, minlength=count)
-    error = sqrt(count / (count - 1) * float(sums @ sums)) / rows
-    return Estimate(value=scored.value, standard_error=error, rows=rows, clusters=count)
+    sizes = np.bincount(codes, minlength=count)
+    error = sqrt(float((sums**2 / (1 - sizes / rows)).sum())) / rows
+    freedom = max(1.0, rows**2 / int((sizes**2).sum()) - 1)
+    return Estimate(value=scored.value, standard_error=error, rows=rows, clusters=count, freedom=freedom)
 
 
 def paired(
@@ -52,14 +57,15 @@ def difference(candidate: Scored, other: Scored) -> Scored:
 
 
 def interval(estimated: Estimate, alpha: float) -> tuple[float, float]:
-    """Return the two-sided 1 - alpha interval, Student's t with clusters - 1 degrees of freedom.
+    """Return the two-sided 1 - alpha interval, by Student's t with the estimate's degrees of freedom.
 
     >>> low, high = interval(Estimate(value=0.1, standard_error=0.05, rows=900, clusters=21), 0.05)
     >>> round(low, 4), round(high, 4)
     (-0.0043, 0.2043)
     """
     check_level(alpha)
-    reach = float(special.stdtrit(estimated.clusters - 1, 1 - alpha / 2)) * estimated.standard_error
+    freedom = estimated.clusters - 1 if estimated.freedom is None else estimated.freedom
+    reach = float(special.stdtrit(freedom, 1 - alpha / 2)) * estimated.standard_error
     return estimated.value - reach, estimated.value + reach
 
 
