@@ -16,7 +16,7 @@ def plain(value: float | None) -> str:
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
-    decimals = max(3 - math.floor(math.log10(size)) - 1, 0) if size >= 1 else 3 if size >= 0.001 else small(size)
+    decimals = max(3 - math.floor(math.log10(size)) - 1, 0) if size >= 1 else 3 if size >= 0.0005 else small(size)
     return unzero(f"{value:.{decimals}f}")
 
 
