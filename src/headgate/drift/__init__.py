@@ -1,1 +1,1 @@
-"""Do the served rows still look like the champion's training rows, and are its answers still as good?"""
+"""Do served rows still look like the champion's training rows, and are its answers still as good? Asked by window."""

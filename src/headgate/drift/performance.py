@@ -1,4 +1,4 @@
-"""Are the answers of a window worse than the model was at its gate, by more than weeks differ anyway?"""
+"""Are a window's answers worse than the model was at its gate? By more than weeks differ anyway."""
 
 from math import isfinite, sqrt
 
