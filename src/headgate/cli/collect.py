@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from headgate.adapters import datasets
-from headgate.cli.exchange import Output, OutFile, OutputFormat, leave
+from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, GateFrom, day, moment
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.collect import cut, describe

@@ -20,7 +20,7 @@ def validate(
     output: OutputFormat = Output.text,
 ) -> None:
     """Check every part of a dataset against the contract; a failing report is a record, not an error."""
-    from headgate.validate import validate as judge_rows  # noqa: PLC0415 - the verb bears the command's name
+    from headgate.validate import validate as judge_rows
 
     project = open_project(service, workspace)
     dataset = take(DatasetRef, source, project)

@@ -103,13 +103,13 @@ class Project:
 
     @cached_property
     def features(self) -> FeatureFunction | None:
-        from headgate.adapters.usercode import load  # noqa: PLC0415 - few commands run a user's code
+        from headgate.adapters.usercode import load
 
         return load(self.spec.data.features, self.folder) if self.spec.data.features else None
 
     @cached_property
     def code(self) -> str:
-        from headgate.adapters.usercode import code_digest  # noqa: PLC0415
+        from headgate.adapters.usercode import code_digest
 
         return code_digest(self.folder)
 
@@ -127,7 +127,7 @@ def open_project(service_file: Path, workspace: Path | None) -> Project:
 
 def environment_name(text: str | None, project: Project) -> Name:
     """Return the named environment, or the first one of promotion.yaml."""
-    from headgate.desired import environments  # noqa: PLC0415
+    from headgate.desired import environments
 
     known = environments(project.forge)
     if text is None:

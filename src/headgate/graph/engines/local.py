@@ -43,6 +43,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Records by the digest of what made them, shared by all runs."""
     program: tuple[str, ...]
     """`(python, -m, headgate)`."""
+    common: tuple[str, ...] = ()
+    """Arguments every verb is given; they say where things are and change no record."""
     arguments: Mapping[str, tuple[str, ...]]
     """More arguments, by verb."""
     facts: Mapping[str, str]
@@ -132,6 +134,7 @@ def start(step: Step, plan: Run, lock: int) -> int:
         *source,
         "--out",
         str(plan.record(step.verb)),
+        *plan.common,
         *plan.arguments.get(step.verb, ()),
     ]
     with (plan.folder / f"{step.verb}.log").open("ab") as log:

@@ -1,0 +1,111 @@
+"""headgate run."""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from headgate.cli.moments import AsOf, GateFrom, moment
+from headgate.cli.wiring import (
+    DEFAULT_SERVICE_FILE,
+    EnvironmentName,
+    Project,
+    ServiceFile,
+    WorkspaceFolder,
+    open_project,
+)
+from headgate.gate import packs
+from headgate.graph.engines.local import Run, StepEnd
+from headgate.graph.engines.local import run as run_graph
+from headgate.graph.step import CONTINUOUS_TRAINING
+from headgate.records.codec import decode, digest
+from headgate.records.live import Trigger
+
+app = typer.Typer(add_completion=False)
+MARKS = {"done": "green", "seen before": "cyan", "not needed": "dim", "failed": "red"}
+
+
+@app.command()
+def run(
+    service: ServiceFile = DEFAULT_SERVICE_FILE,
+    workspace: WorkspaceFolder = None,
+    environment: EnvironmentName = None,
+    as_of: AsOf = None,
+    gate_from: GateFrom = None,
+    trigger: Annotated[
+        Path | None, typer.Option("--trigger", help="The trigger this run answers.", metavar="FILE")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Read this instead of data.reader.")] = None,
+) -> None:
+    """Run the pipeline: each step a process of its own, skipped when its inputs were seen before."""
+    project = open_project(service, workspace)
+    cause = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
+    collect_arguments = options(("--as-of", as_of), ("--gate-from", gate_from), ("--source", source))
+    moment(as_of), moment(gate_from)
+    name = f"ct-{project.spec.service}-{cause.key if cause else by_hand(collect_arguments)}"
+    plan = Run(
+        graph=CONTINUOUS_TRAINING,
+        folder=project.workspace.runs / name,
+        cache=project.workspace.cache,
+        program=(sys.executable, "-m", "headgate"),
+        common=options(("--service", str(project.service_file)), ("--workspace", str(project.workspace.root))),
+        arguments={
+            "collect": collect_arguments,
+            "evaluate": options(("--environment", environment)),
+            "gate": options(("--environment", environment)),
+            "propose": options(
+                ("--environment", environment), ("--trigger", str(trigger) if trigger else None), ("--run", name)
+            ),
+            "track": options(("--run", name)),
+        },
+        facts=facts(project, environment),
+    )
+    console = Console(stderr=True)
+    console.print(f"run {name}", highlight=False)
+    ends = run_graph(plan, lambda end: show(end, plan, console))
+    failed = [end for end in ends.values() if end.outcome == "failed"]
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+def facts(project: Project, environment: str | None) -> dict[str, str]:
+    """Return what each verb depends on beside its record: code, lock, champion, policy."""
+    live = project.live(environment)
+    roles = f"{live.champion.sha256 if live.champion else '-'} {live.anchor.sha256 if live.anchor else '-'}"
+    pack = digest(packs.load(project.spec.gate, project.spec.metrics[0]))
+    learned = f"{project.code} {project.lock}"
+    return {
+        "validate": project.contract_digest,
+        "train": learned,
+        "evaluate": f"{learned} {roles}",
+        "gate": f"{roles} {pack}",
+    }
+
+
+def options(*pairs: tuple[str, str | None]) -> tuple[str, ...]:
+    return tuple(word for name, value in pairs if value is not None for word in (name, value))
+
+
+def by_hand(arguments: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:12]
+
+
+def show(end: StepEnd, plan: Run, console: Console) -> None:
+    """Print one line a step, and the last lines of a failed one's log."""
+    color = MARKS[end.outcome]
+    console.print(
+        f"  [{color}]{end.outcome:<12}[/] {end.verb:<9} {end.seconds:6.1f} s  {headline(end, plan)}", highlight=False
+    )
+    if end.outcome == "failed":
+        console.print(end.detail, markup=False, highlight=False)
+
+
+def headline(end: StepEnd, plan: Run) -> str:
+    """Return the first line the step printed for people."""
+    log = plan.folder / f"{end.verb}.log"
+    if end.outcome != "done" or not log.exists():
+        return end.detail.partition("\n")[0] if end.outcome != "failed" else f"exit {end.exit_code}"
+    return log.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
