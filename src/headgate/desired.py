@@ -1,0 +1,222 @@
+"""The env repo at one commit, as typed values: what should run, in which environment, and what is banned."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate.errors import PermanentError
+from headgate.names import Commit, Digest, Name, name
+from headgate.records import codec
+from headgate.records.change import Edit
+from headgate.records.live import LiveTag, Revision
+from headgate.specs.environment import (
+    App,
+    Ban,
+    Bans,
+    Environment,
+    EnvironmentOrder,
+    Promotion,
+    Serving,
+    Version,
+)
+from headgate.specs.reading import Spec
+from headgate.specs.reading import parse as parse_spec
+from headgate.specs.writing import FIRST_APP, FIRST_ENVIRONMENT, FIRST_SERVING, first_promotion, render_bans
+
+FileName = Literal["app.yaml", "serving.yaml", "version.yaml", "bans.yaml"]
+PROMOTION = "promotion.yaml"
+
+S = TypeVar("S", bound=Spec)
+
+
+class Desired(msgspec.Struct, frozen=True):
+    """The env repo's texts by path; each file is parsed when asked for, so that one broken file harms one service."""
+
+    texts: Mapping[str, str]
+    commit: Commit | None = None
+
+    def order(self) -> tuple[EnvironmentOrder, ...]:
+        """Return the environments of promotion.yaml, in its order."""
+        return self.file(PROMOTION, Promotion).environments
+
+    def environment_order(self, environment: str) -> EnvironmentOrder:
+        """Return one environment's place in promotion.yaml."""
+        known = {order.name: order for order in self.order()}
+        if environment not in known:
+            raise PermanentError(f"no environment {environment!r} in {PROMOTION}", found=", ".join(known))
+        return known[Name(environment)]
+
+    def environment(self, environment: str) -> Environment:
+        """Return env/<environment>/environment.yaml."""
+        return self.file(f"env/{environment}/environment.yaml", Environment)
+
+    def services(self, environment: str) -> list[Name]:
+        """Return the services that have a folder in an environment, sorted."""
+        prefix = f"env/{environment}/"
+        below = (path.removeprefix(prefix) for path in self.texts if path.startswith(prefix))
+        return sorted({name(path.partition("/")[0], "service") for path in below if "/" in path})
+
+    def version(self, environment: str, service: str) -> Version | None:
+        """Return the model that main names, None before the first promotion."""
+        path = file_path(environment, service, "version.yaml")
+        return self.file(path, Version) if path in self.texts else None
+
+    def serving(self, environment: str, service: str) -> Serving:
+        """Return how the model is run."""
+        return self.file(file_path(environment, service, "serving.yaml"), Serving)
+
+    def app(self, environment: str, service: str) -> App:
+        """Return which chart and runtime render the service."""
+        return self.file(file_path(environment, service, "app.yaml"), App)
+
+    def bans(self, environment: str, service: str) -> tuple[Ban, ...]:
+        """Return the pairs that are not proposed."""
+        return self.file(file_path(environment, service, "bans.yaml"), Bans).bans
+
+    def ban(self, environment: str, service: str, model: str, settings: str) -> Ban | None:
+        """Return the ban of a model with serving settings."""
+        pairs = {(ban.model, ban.settings): ban for ban in self.bans(environment, service)}
+        return pairs.get((Digest(model), Digest(settings)))
+
+    def settings(self, environment: str, service: str) -> Digest:
+        """Return the digest of the serving settings that main names."""
+        return settings_digest(self.serving(environment, service))
+
+    def revision(self, environment: str, service: str) -> Revision | None:
+        """Return what a Rollout of main would consist of."""
+        version = self.version(environment, service)
+        if version is None:
+            return None
+        settings = self.settings(environment, service)
+        return Revision(model=version.model.sha256, settings=settings, chart=chart(self.app(environment, service)))
+
+    def file(self, path: str, expected: type[S]) -> S:
+        """Return one file as its type; a missing one stands for its defaults."""
+        return parse_spec(self.texts.get(path, ""), expected, path)
+
+
+def parse(texts: Mapping[str, str], commit: Commit | None = None) -> Desired:
+    """Return the env repo's texts as Desired."""
+    return Desired(texts=dict(texts), commit=commit)
+
+
+def file_path(environment: str, service: str, file: FileName) -> str:
+    """Return where a service's file is.
+
+    >>> file_path("prod", "flights", "version.yaml")
+    'env/prod/flights/version.yaml'
+    """
+    return f"env/{environment}/{service}/{file}"
+
+
+def settings_digest(serving: Serving) -> Digest:
+    """Return the digest of the pod settings; the canary plan takes no part."""
+    return codec.digest(replace(serving, canary=None))
+
+
+def chart(app: App) -> str:
+    """Return `<chart version>/<runtime version>`."""
+    return f"{app.chart}/{app.runtime}"
+
+
+def champion(tags: Iterable[LiveTag], environment: str, service: str) -> LiveTag | None:
+    """Return the last tag that says a revision reached Healthy: its model is the champion."""
+    live = [tag for tag in history(tags, environment, service) if tag.outcome == "live"]
+    return max(live, key=lambda tag: tag.seq, default=None)
+
+
+def history(tags: Iterable[LiveTag], environment: str, service: str) -> list[LiveTag]:
+    """Return a service's live and aborted tags, oldest first."""
+    own = [tag for tag in tags if (tag.environment, tag.service) == (environment, service)]
+    return sorted(own, key=lambda tag: (tag.at, tag.seq))
+
+
+def live_tags(messages: Iterable[str]) -> list[LiveTag]:
+    """Return the records that live and aborted tags bear as their messages."""
+    return [codec.decode(message.encode(), LiveTag, "tag") for message in messages]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that keeps an edit of the env repo from being merged."""
+
+    path: str
+    message: str
+
+
+def lint(desired: Desired) -> list[Problem]:
+    """Return every problem of an env repo, by path; its CI refuses a pull request that has any."""
+    problems = [Problem(path, message) for path in desired.texts if (message := file_problem(desired, path))]
+    if not any(problem.path == PROMOTION for problem in problems):
+        problems += [Problem(PROMOTION, message) for message in order_problems(desired)]
+    return sorted(problems, key=lambda problem: (problem.path, problem.message))
+
+
+def file_problem(desired: Desired, path: str) -> str | None:
+    """Return what is wrong with one file, None when nothing is or when it is not Headgate's."""
+    folders = path.split("/")
+    if path == PROMOTION:
+        return refusal(desired.order)
+    if folders[0] != "env":
+        return None
+    if len(folders) == 3 and folders[2] == "environment.yaml":
+        return refusal(lambda: (name(folders[1], "environment"), desired.environment(folders[1])))
+    if len(folders) != 4 or folders[3] not in KINDS:
+        return f"is not a file Headgate knows; a service's files are {', '.join(KINDS)}"
+    return refusal(lambda: desired.file(path, KINDS[folders[3]])) or service_problem(desired, folders)
+
+
+def service_problem(desired: Desired, folders: list[str]) -> str | None:
+    """Return what is wrong between a service's version.yaml and its neighbours."""
+    _, environment, service, file = folders
+    if problem := refusal(lambda: (name(environment, "environment"), name(service, "service"))):
+        return problem
+    version = desired.version(environment, service) if file == "version.yaml" else None
+    if version is None:
+        return None
+    if version.model.name != service:
+        return f"names a model of {version.model.name!r}, expected one of {service!r}"
+    if version.model.sha256 not in version.storage_uri:
+        return f"storageUri {version.storage_uri[:80]!r} does not contain the model's sha256, so it could change"
+    if problem := refusal(lambda: desired.ban(environment, service, "", desired.settings(environment, service))):
+        return problem
+    ban = desired.ban(environment, service, version.model.sha256, desired.settings(environment, service))
+    return f"names a model that is banned with these settings: {ban.reason[:200]}" if ban else None
+
+
+def order_problems(desired: Desired) -> Iterator[str]:
+    """Yield what is wrong between promotion.yaml and the folders."""
+    seen: set[str] = set()
+    for order in desired.order():
+        if order.name in seen:
+            yield f"names environment {order.name!r} twice"
+        if order.after is not None and order.after not in seen:
+            yield f"environment {order.name!r} comes after {order.after!r}, which is not above it"
+        seen.add(order.name)
+    folders = {path.split("/")[1] for path in desired.texts if path.startswith("env/") and path.count("/") > 1}
+    yield from (f"does not name env/{folder[:60]}/" for folder in sorted(folders - seen))
+
+
+def refusal(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except PermanentError as err:
+        return err.message
+    return None
+
+
+KINDS: dict[str, type[Spec]] = {"app.yaml": App, "serving.yaml": Serving, "version.yaml": Version, "bans.yaml": Bans}
+
+
+def initial(environments: Sequence[str], service: str) -> list[Edit]:
+    """Return the first files of an env repo: each environment comes after the one before it."""
+    names = [name(environment, "environment") for environment in environments]
+    own = name(service, "service")
+    texts = {PROMOTION: first_promotion(names)}
+    for environment in names:
+        texts[f"env/{environment}/environment.yaml"] = FIRST_ENVIRONMENT
+        texts[file_path(environment, own, "app.yaml")] = FIRST_APP
+        texts[file_path(environment, own, "serving.yaml")] = FIRST_SERVING
+        texts[file_path(environment, own, "bans.yaml")] = render_bans(())
+    return [Edit(path=path, text=text) for path, text in texts.items()]
