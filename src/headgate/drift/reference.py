@@ -82,5 +82,9 @@ def _columns(frame: pl.DataFrame, times: pl.Series | None, spec: Service, *, is_
 
 
 def moves_with_time(column: str, spec: Service) -> bool:
-    """Say whether a column is declared to differ between windows: a calendar column, an id, the event time."""
-    return spec.data.roles.get(column) is not None or column in {*spec.data.id, spec.data.time, spec.data.cluster}
+    """Say whether a column is declared to differ between windows: calendar, the event time, or what alone is the id.
+
+    One part of an id of several columns, a carrier or an origin, is a feature like any other.
+    """
+    data = spec.data
+    return data.roles.get(column) is not None or column == data.time or (column,) == data.id
