@@ -13,8 +13,8 @@ from headgate.errors import HeadgateError, PermanentError
 from headgate.names import did_you_mean
 from headgate.records.dataset import Window
 
-ReaderFunction = Callable[[datetime | None, datetime | None], Any]
-"""`read(start, end)` returns the rows of start <= time < end; None is no bound. Arrow and pandas are taken too."""
+ReaderFunction = Callable[[Window | None], Any]
+"""`read(window)` returns a polars frame, the window's rows or all for None; Arrow and pandas are taken too."""
 AHEAD = timedelta(minutes=5)
 """Clocks differ by less; a time further in the future is a wrong time."""
 NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
@@ -170,7 +170,7 @@ def refuse_future(times: pl.Series, now: datetime) -> None:
 def call(reader: ReaderFunction, window: Window | None) -> pl.DataFrame:
     """Return what the service's own reader gives; its failure is the user's, told with its type."""
     try:
-        given = reader(window.start, window.end) if window else reader(None, None)
+        given = reader(window)
     except HeadgateError:
         raise
     except Exception as err:
