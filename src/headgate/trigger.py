@@ -1,7 +1,7 @@
 """Signals and history to the decision to retrain: one cause, once; the only place that counts and waits."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,9 +10,14 @@ import msgspec
 from headgate.names import Digest, Name
 from headgate.records.judgement import VerdictOutcome
 from headgate.records.live import Signal, Trigger
+from headgate.specs.reading import show_duration
 from headgate.specs.service import Retrain
 
 KEY_LENGTH = 12
+ONE_IS_ENOUGH = ("person", "schedule", "data")
+"""Causes that are no measurements: they happen once, not in N of M windows."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""A window that ends later than this after now has not been seen by anybody."""
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +27,17 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     verdict: VerdictOutcome | None
     """None while it waits, runs, or when it ended without a verdict."""
     ended: bool
+    ended_at: datetime | None = None
+    """When it gave its verdict or gave up; None when that is not known: then the trigger's time counts."""
+    promoted: bool = False
+    """Its candidate was merged and reached Healthy."""
+    code: str = ""
+    """Digest of the service's code that it ran, as in `Model.code`."""
+
+    @property
+    def since(self) -> datetime:
+        """The moment from which the cooldown counts."""
+        return max(self.trigger.at, self.ended_at or self.trigger.at)
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +46,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     service: Name
     environment: Name
     champion: Digest
+    code: str = ""
+    """Digest of the service's code that a run would use now."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,80 +61,106 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 def decide(
     subject: Subject, signals: Iterable[Signal], past: Sequence[PastRun], retrain: Retrain, now: datetime
 ) -> Decision:
-    """Return at most one Trigger for the signals of the present champion.
+    """Return at most one Trigger for the signals of the present champion; the same evidence gives it only once.
 
     A rule counts when it fired in N of its last M windows. The key names rule, champion and the window's end in
-    event time, so the same evidence delivered twice is the same trigger.
+    event time, never the time of receipt. A person goes first; other causes in the order of `retrain.causes`.
+    Signals of one rule and window: the last one given counts.
     """
-    loudest = strongest(signals, retrain)
-    if loudest is None:
+    found = [trigger_of(subject, signal, counted, now) for signal, counted in loud(signals, retrain, now)]
+    if not found:
         return Decision(decision="quiet", reason=f"no rule fired in {retrain.windows} windows")
-    fired, counted = loudest
-    trigger = Trigger(
+    fresh = [trigger for trigger in found if not is_known(trigger, past)]
+    if not fresh:
+        return Decision(decision="known", reason=f"{found[0].rule} (trigger {found[0].key}) was acted on already")
+    held = hold(fresh[0], subject, past, retrain, now)
+    return held or Decision(decision="start", reason=fresh[0].detail, trigger=fresh[0])
+
+
+def loud(signals: Iterable[Signal], retrain: Retrain, now: datetime) -> Iterator[tuple[Signal, str]]:
+    """Yield the newest fired signal of each rule that counts, with "n of m", the most urgent rule first."""
+    needed, among = retrain.needed_of
+    order = ("person", *retrain.causes)
+    by_rule: dict[tuple[int, str], dict[datetime, Signal]] = {}
+    for signal in signals:
+        if signal.cause in order and signal.window.end <= now + CLOCK_SKEW:
+            by_rule.setdefault((order.index(signal.cause), signal.rule), {})[signal.window.end] = signal
+    for _, by_end in sorted(by_rule.items(), key=lambda item: item[0]):
+        last = [by_end[end] for end in sorted(by_end)[-among:]]
+        fired = [signal for signal in last if signal.fired]
+        if fired and len(fired) >= (1 if fired[-1].cause in ONE_IS_ENOUGH else needed):
+            yield fired[-1], f"{len(fired)} of {len(last)}"
+
+
+def trigger_of(subject: Subject, signal: Signal, counted: str, now: datetime) -> Trigger:
+    """Return the trigger that a signal would be."""
+    once = signal.cause in ONE_IS_ENOUGH
+    return Trigger(
         service=subject.service,
         environment=subject.environment,
-        cause=fired.cause,
-        rule=fired.rule,
-        key=key(subject, fired),
-        window=fired.window,
+        cause=signal.cause,
+        rule=signal.rule,
+        key=key(subject, signal),
+        window=signal.window,
         at=now,
-        detail=f"{fired.rule} in {counted} windows: {fired.detail}",
+        detail=f"{signal.rule}: {signal.detail}" if once else f"{signal.rule} in {counted} windows: {signal.detail}",
     )
-    held = hold(trigger, past, retrain, now)
-    return held or Decision(decision="start", reason=trigger.detail, trigger=trigger)
 
 
-def strongest(signals: Iterable[Signal], retrain: Retrain) -> tuple[Signal, str] | None:
-    """Return the newest fired signal of the first rule (by cause's order, then name) that counts, with "n of m"."""
-    needed, among = (int(word) for word in retrain.windows.split(" of "))
-    by_rule: dict[tuple[int, str], list[Signal]] = {}
-    for signal in signals:
-        if signal.cause in retrain.causes:
-            by_rule.setdefault((retrain.causes.index(signal.cause), signal.rule), []).append(signal)
-    for _, rows in sorted(by_rule.items(), key=lambda item: item[0]):
-        last = sorted({row.window.end: row for row in rows}.values(), key=lambda row: row.window.end)[-among:]
-        fired = [row for row in last if row.fired]
-        wanted = 1 if fired and fired[-1].cause in ("person", "schedule", "data") else needed
-        if fired and len(fired) >= wanted:
-            return fired[-1], f"{len(fired)} of {len(last)}"
-    return None
+def is_known(trigger: Trigger, past: Sequence[PastRun]) -> bool:
+    """Say whether the evidence was acted on: under its key, or by a run that had a window as late as the measured one.
 
-
-def hold(trigger: Trigger, past: Sequence[PastRun], retrain: Retrain, now: datetime) -> Decision | None:
-    """Return the reason not to start now, if there is one."""
+    So drift and lost performance of one week are one run, also when labels mature after the drift was acted on.
+    """
     if any(run.trigger.key == trigger.key for run in past):
-        return Decision(decision="known", reason=f"trigger {trigger.key} was acted on already")
+        return True
+    measured = trigger.cause not in ONE_IS_ENOUGH
+    return measured and any(run.trigger.window.end >= trigger.window.end for run in past)
+
+
+def hold(
+    trigger: Trigger, subject: Subject, past: Sequence[PastRun], retrain: Retrain, now: datetime
+) -> Decision | None:
+    """Return the reason not to start now, if there is one; only a run that has not ended holds a person."""
     if waiting := [run for run in past if not run.ended]:
         return Decision(decision="waiting", reason=f"run of trigger {waiting[-1].trigger.key} has not ended")
     if trigger.cause == "person":
         return None
-    if refused_in_a_row(past) >= retrain.stop_after_refusals:
+    if (refused := refused_in_a_row(past, subject.code)) >= retrain.stop_after_refusals:
         return Decision(
             decision="stopped",
-            reason=f"{retrain.stop_after_refusals} candidates in a row were refused; a person must look: "
-            "`headgate trigger --person REASON` starts again",
+            reason=f"{refused} runs in a row ended without a pass; a person must look: "
+            "`headgate trigger --person REASON` starts again, and so does new code",
         )
-    last = max((run.trigger.at for run in past), default=None)
-    if last is not None and now - last < retrain.cooldown:
-        return Decision(decision="cooldown", reason=f"last trigger was {last:%Y-%m-%d %H:%M}")
+    free = max((run.since for run in past), default=now - retrain.cooldown) + retrain.cooldown
+    if now < free:
+        return Decision(
+            decision="cooldown",
+            reason=f"the last run ended less than {show_duration(retrain.cooldown)} ago, free at {free:%Y-%m-%d %H:%M}",
+        )
     if sum(now - run.trigger.at < timedelta(days=1) for run in past) >= retrain.per_day:
         return Decision(decision="budget", reason=f"{retrain.per_day} run a day is allowed")
     return None
 
 
-def refused_in_a_row(past: Sequence[PastRun]) -> int:
-    """Return how many of the last ended runs had no passing verdict; a person's trigger starts a new count."""
+def refused_in_a_row(past: Sequence[PastRun], code: str = "") -> int:
+    """Return how many of the last ended runs of this code had no passing verdict.
+
+    A promotion, other code or a person's run starts a new count (the person's own run is its first); time alone
+    never does, and neither does a pass that was not promoted.
+    """
     count = 0
-    for run in reversed([run for run in past if run.ended]):
-        if run.verdict == "pass":
+    for run in sorted((run for run in past if run.ended), key=lambda run: run.since, reverse=True):
+        if run.promoted or run.code != code:
             break
-        count += 1
+        count += run.verdict != "pass"
         if run.trigger.cause == "person":
             break
     return count
 
 
 def key(subject: Subject, signal: Signal) -> str:
-    """Return 12 hex characters that are equal for equal evidence."""
+    """Return 12 hex characters that are equal for equal evidence; a person's reason is part of the evidence."""
     words = (subject.service, subject.environment, signal.rule, subject.champion, signal.window.end.isoformat())
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:KEY_LENGTH]
+    reason = (signal.detail,) if signal.cause == "person" else ()
+    return hashlib.sha256("\n".join((*words, *reason)).encode()).hexdigest()[:KEY_LENGTH]
