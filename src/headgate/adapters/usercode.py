@@ -1,0 +1,153 @@
+"""The service owner's own functions, from their own folder, and digests of what decides a run besides the data."""
+
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from headgate.errors import HeadgateError, PermanentError
+from headgate.features import blame
+from headgate.names import Digest, did_you_mean
+
+CODE = {".py", ".yaml", ".yml", ".sql"}
+NOT_CODE = {"__pycache__", "node_modules", "mlruns", "build", "dist"}
+
+FOLDERS: set[str] = set()
+"""Folders whose modules were loaded by this process: a module of one must not stand in for another's."""
+
+
+def load(entry: str, folder: Path) -> Callable[..., Any]:
+    """Return the function `pkg.module:function`, from the service's folder first, else from installed packages."""
+    module_name, _, function_name = entry.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
+        raise PermanentError(
+            f"{entry!r} is not `module:function`", next_step='write it like "flights.features:features"'
+        )
+    module = import_from(module_name, folder.resolve(), entry)
+    function = getattr(module, function_name, None)
+    if function is None:
+        known = sorted(name for name, value in vars(module).items() if callable(value) and not name.startswith("_"))
+        raise PermanentError(
+            f"module {module_name!r} has no function {function_name!r}.{did_you_mean(function_name, known)}",
+            found=f"{module.__file__}: {', '.join(known[:20]) or 'no functions'}",
+        )
+    if not callable(function):
+        raise PermanentError(f"{entry!r} is a {type(function).__name__}, expected a function")
+    return function  # type: ignore[no-any-return]
+
+
+def import_from(name: str, folder: Path, entry: str) -> ModuleType:
+    top = name.partition(".")[0]
+    own = (folder / top).is_dir() or (folder / f"{top}.py").is_file()
+    if own:
+        refuse_taken(top, folder)
+    with importable(folder):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as err:
+            raise missing(err, name, folder, entry) from err
+        except HeadgateError:
+            raise
+        except (Exception, SystemExit) as err:
+            raise blame(f"importing {name!r}", err) from err
+
+
+def missing(err: ModuleNotFoundError, name: str, folder: Path, entry: str) -> PermanentError:
+    absent = err.name or name
+    if absent != name and not name.startswith(f"{absent}."):
+        told = blame(f"importing {name!r}", err)
+        return PermanentError(told.message, found=told.found, next_step=f"install {absent!r}, or correct the import")
+    known = modules(folder)
+    return PermanentError(
+        f"no module {name!r} for {entry!r}.{did_you_mean(name, known)}",
+        found=f"{folder}: {', '.join(known[:20]) or 'no Python files'}",
+    )
+
+
+def refuse_taken(top: str, folder: Path) -> None:
+    """Forget another service's modules of this name; refuse a name that an installed package already has."""
+    loaded = sys.modules.get(top)
+    if loaded is None:
+        return
+    places = [Path(place).resolve() for place in (loaded.__file__, *getattr(loaded, "__path__", ())) if place]
+    if any(place.is_relative_to(folder) for place in places):
+        return
+    if not any(place.is_relative_to(known) for place in places for known in FOLDERS):
+        raise PermanentError(
+            f"module {top!r} of {str(folder)!r} has the name of one that is imported already",
+            found=str(places[0]) if places else "built in",
+            next_step="rename it, or put it in a package of the service's name",
+        )
+    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[name]
+
+
+@contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """Let `folder` be searched first while importing, and last from then on: their functions may import later."""
+    importlib.invalidate_caches()
+    path = str(folder)
+    FOLDERS.add(path)
+    sys.path[:] = [path, *(known for known in sys.path if known != path)]
+    try:
+        yield
+    finally:
+        sys.path.remove(path)
+        sys.path.append(path)
+
+
+def modules(folder: Path) -> list[str]:
+    """Return the dotted names of the modules in a folder."""
+    found = (path.relative_to(folder).with_suffix("") for path in files(folder) if path.suffix == ".py")
+    return sorted(".".join(path.parts).removesuffix(".__init__") for path in found)
+
+
+def code_digest(folder: Path, specs: Iterable[Path] = ()) -> Digest:
+    """Return a digest of the service's own files (Python, YAML, SQL; also `specs` elsewhere) and Headgate's version."""
+    root = folder.resolve()
+    sha256 = hashlib.sha256(f"headgate {headgate_version()}\n".encode())
+    named = {path.relative_to(root).as_posix(): path for path in files(root)}
+    named |= {f"spec {place}": path for place, path in enumerate(specs) if not path.resolve().is_relative_to(root)}
+    for name in sorted(named):
+        content = hashlib.sha256(named[name].read_bytes()).hexdigest()
+        sha256.update(f"{content}  {name}\n".encode())
+    return Digest(sha256.hexdigest())
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Yield the files of code under a folder: no hidden folders, caches, environments, or other repositories."""
+    for place, folders, names in os.walk(root):
+        here = Path(place)
+        folders[:] = sorted(name for name in folders if is_ours(here / name))
+        yield from (here / name for name in sorted(names) if Path(name).suffix in CODE and not name.startswith("."))
+
+
+def is_ours(folder: Path) -> bool:
+    foreign = any((folder / mark).exists() for mark in ("pyvenv.cfg", ".git", "HEAD"))
+    return not folder.name.startswith(".") and folder.name not in NOT_CODE and not foreign
+
+
+def headgate_version() -> str:
+    try:
+        return version("headgate")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def lock_digest() -> Digest:
+    """Return a digest of the Python version and of every installed package's name and version."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Digest(hashlib.sha256("\n".join([f"python {python}", *sorted(installed())]).encode()).hexdigest())
+
+
+def installed() -> set[str]:
+    """Return `name-version` of the installed packages, read off the names of their metadata folders (PEP 427)."""
+    places = [Path(place) for place in dict.fromkeys(sys.path) if place and place not in FOLDERS]
+    names = (path.name for place in places if place.is_dir() for path in place.iterdir())
+    return {name.rpartition(".")[0].lower() for name in names if name.endswith((".dist-info", ".egg-info"))}
