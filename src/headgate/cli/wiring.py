@@ -2,19 +2,25 @@
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
+from headgate.desired import Desired, champion, history, live_tags
 from headgate.errors import PermanentError
 from headgate.features import FeatureFunction
-from headgate.names import Name, Uri
+from headgate.names import Digest, DigestField, Name, Uri, short
 from headgate.ports import Forge, Store
-from headgate.records.codec import digest_of
+from headgate.records.codec import Record, decode, digest, digest_of, encode
+from headgate.records.dataset import Window
+from headgate.records.live import LiveTag
+from headgate.records.model import Model
 from headgate.specs.contract import Contract
 from headgate.specs.reading import read
 from headgate.specs.service import Service
@@ -27,6 +33,9 @@ ServiceFile = Annotated[
 WorkspaceFolder = Annotated[
     Path | None,
     typer.Option("--workspace", "-w", envvar="HEADGATE_WORKSPACE", help="Default: .headgate beside it.", metavar="DIR"),
+]
+EnvironmentName = Annotated[
+    str | None, typer.Option("--environment", "-e", help="Default: the first of promotion.yaml.", metavar="NAME")
 ]
 DEFAULT_SERVICE_FILE = Path("service.yaml")
 
@@ -71,6 +80,35 @@ class Workspace:
         return self.root / "mlflow"
 
 
+class Look(Record, frozen=True, kw_only=True, tag="look/1"):
+    """One model judged on one holdout: gate rows that overlap in time are the same holdout."""
+
+    model: DigestField
+    gate: DigestField
+    window: Window | None
+    number: int
+
+    def covers(self, model: Model) -> bool:
+        """Say whether a model's gate rows are some of these."""
+        other = model.dataset.parts["gate"]
+        if self.window is None or other.window is None:
+            return self.gate == other.sha256
+        return self.window.start < other.window.end and other.window.start < self.window.end
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a service stands in one environment: what Git says of it now."""
+
+    environment: Name
+    desired: Desired
+    tags: tuple[LiveTag, ...]
+    champion: Model | None
+    """The last model that reached Healthy here."""
+    anchor: Model | None
+    """The first one that did: every gate compares with it too."""
+
+
 @dataclass(frozen=True)
 class Project:
     """A service with everything its verbs need, opened when first asked for."""
@@ -88,8 +126,14 @@ class Project:
         return read(self.folder / self.spec.contract, Contract)
 
     @cached_property
-    def contract_digest(self) -> str:
-        return digest_of((self.folder / self.spec.contract).read_bytes())
+    def contract_digest(self) -> Digest:
+        """Digest of the contract's text."""
+        try:
+            return digest_of((self.folder / self.spec.contract).read_bytes())
+        except OSError as err:
+            raise PermanentError(
+                f"no contract {self.spec.contract!r} beside {self.service_file.name}: {err.strerror}"
+            ) from err
 
     @cached_property
     def store(self) -> Store:
@@ -109,12 +153,81 @@ class Project:
 
     @cached_property
     def code(self) -> str:
+        """Digest of the service's own files and of Headgate's version."""
         from headgate.adapters.usercode import code_digest
 
         return code_digest(self.folder)
 
-    def model_uri(self, sha256: str) -> Uri:
-        return Uri(f"models/{self.spec.service}/{sha256}")
+    @cached_property
+    def lock(self) -> str:
+        """Digest of the installed packages."""
+        from headgate.adapters.usercode import lock_digest
+
+        return lock_digest()
+
+    def read_rows(self, window: Window | None, now: datetime | None, source: str | None = None) -> pl.DataFrame:
+        """Return the source's rows: `source` where it is given, else what data.reader names."""
+        from headgate.adapters.source import read as read_source
+        from headgate.adapters.usercode import load
+
+        reader = self.spec.data.reader
+        if source is not None:
+            return read_source(str(Path(source).resolve()), self.folder, window, time=self.spec.data.time, now=now)
+        named = load(reader, self.folder) if ":" in reader else reader
+        return read_source(named, self.folder, window, time=self.spec.data.time, now=now)
+
+    def live(self, environment: str | None) -> Standing:
+        """Return where the service stands in the named environment, or in the first of promotion.yaml."""
+        head = self.forge.head()
+        if head is None:
+            raise PermanentError(
+                "the env repo has no commit on main", next_step="`headgate init` writes its first files"
+            )
+        paths = ["promotion.yaml", *self.forge.paths("env/", head)]
+        texts = {path: text for path in paths if (text := self.forge.read(path, head)) is not None}
+        desired = Desired(texts=texts, commit=head)
+        name = desired.environment_order(environment).name if environment else desired.order()[0].name
+        messages = [
+            tag.message
+            for kind in ("live", "aborted")
+            for tag in self.forge.tags(f"{kind}/{name}/{self.spec.service}/")
+        ]
+        tags = tuple(history(live_tags(messages), name, self.spec.service))
+        proven = [tag for tag in tags if tag.outcome == "live"]
+        last = champion(tags, name, self.spec.service)
+        return Standing(
+            environment=name,
+            desired=desired,
+            tags=tags,
+            champion=self.model(last.revision.model) if last else None,
+            anchor=self.model(proven[0].revision.model) if proven else None,
+        )
+
+    def look(self, model: Model) -> int:
+        """Return how many models these gate rows have judged, this one included; judged again is no new look."""
+        seen = [decode(self.store.get(uri), Look, uri) for uri in self.store.uris(f"looks/{self.spec.service}/")]
+        known = [look.number for look in seen if look.model == model.sha256 and look.covers(model)]
+        if known:
+            return known[0]
+        number = 1 + len({look.model for look in seen if look.covers(model)})
+        gate = model.dataset.parts["gate"]
+        made = Look(model=model.sha256, gate=gate.sha256, window=gate.window, number=number)
+        self.store.put(Uri(f"looks/{self.spec.service}/{digest(made)}.json"), encode(made))
+        return number
+
+    def model(self, sha256: Digest) -> Model:
+        """Return the record of a model that was trained here."""
+        return decode(
+            self.store.get(model_record(self.spec.service, sha256)), Model, f"record of model {short(sha256)}"
+        )
+
+    def keep_model(self, model: Model) -> None:
+        """Keep the record of a model, found again by its digest."""
+        self.store.put(model_record(self.spec.service, model.sha256), encode(model))
+
+
+def model_record(service: str, sha256: Digest) -> Uri:
+    return Uri(f"model-records/{service}/{sha256}.json")
 
 
 def open_project(service_file: Path, workspace: Path | None) -> Project:
@@ -123,18 +236,6 @@ def open_project(service_file: Path, workspace: Path | None) -> Project:
     spec = read(path, Service)
     root = workspace or path.parent / ".headgate"
     return Project(service_file=path, spec=spec, workspace=Workspace(root.resolve()))
-
-
-def environment_name(text: str | None, project: Project) -> Name:
-    """Return the named environment, or the first one of promotion.yaml."""
-    from headgate.desired import environments
-
-    known = environments(project.forge)
-    if text is None:
-        return known[0]
-    if text not in known:
-        raise PermanentError(f"no environment {text!r} in promotion.yaml", found=", ".join(known))
-    return Name(text)
 
 
 def quiet_libraries() -> None:

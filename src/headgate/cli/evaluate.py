@@ -1,0 +1,103 @@
+"""headgate evaluate."""
+
+import io
+import time
+
+import polars as pl
+import typer
+
+from headgate import features
+from headgate.adapters.datasets import read_kept
+from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.wiring import (
+    DEFAULT_SERVICE_FILE,
+    EnvironmentName,
+    Project,
+    ServiceFile,
+    Standing,
+    WorkspaceFolder,
+    open_project,
+)
+from headgate.evaluate.latency import measure_latency
+from headgate.evaluate.leaks import single_feature_leaks
+from headgate.evaluate.measure import measure
+from headgate.evaluate.overlap import overlap_rows
+from headgate.evaluate.predict import predict, trivial
+from headgate.models.loading import Loaded, load
+from headgate.names import Uri
+from headgate.records.codec import digest, digest_of, encode
+from headgate.records.judgement import Evaluation, Role
+from headgate.records.model import Model
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def evaluate(
+    service: ServiceFile = DEFAULT_SERVICE_FILE,
+    workspace: WorkspaceFolder = None,
+    environment: EnvironmentName = None,
+    source: FromFile = None,
+    out: OutFile = None,
+    output: OutputFormat = Output.text,
+) -> None:
+    """Measure candidate, champion and anchor on the same gate rows, and keep the evidence."""
+    project = open_project(service, workspace)
+    model = take(Model, source, project)
+    evaluation = measured(project, model, project.live(environment))
+    project.store.put(Uri(f"evidence/{digest(evaluation)}.json"), encode(evaluation))
+    leave(evaluation, out, output, project, summary(evaluation))
+
+
+def measured(project: Project, model: Model, standing: Standing) -> Evaluation:
+    """Return everything the gate rows say about the model, beside the champion and the anchor."""
+    spec, dataset = project.spec, model.dataset
+    gate_rows = read_kept(project.store, dataset, "gate")
+    learned = [read_kept(project.store, dataset, part) for part in ("train", "tune")]
+    loaded = loaded_roles(project, {"candidate": model, "champion": standing.champion, "anchor": standing.anchor})
+    classes = loaded["candidate"].signature.classes
+    baseline = trivial(features.labels(learned[0], spec, classes), spec.task, classes)
+    frame = predict(gate_rows, spec, project.features, loaded, baseline)
+    content = parquet(frame)
+    sha256 = digest_of(content)
+    uri = Uri(f"evidence/predictions/{sha256}.parquet")
+    project.store.put(uri, content)
+    made = features.compute(gate_rows, spec, project.features)
+    one = made.slice(0, 1)
+    return measure(
+        frame,
+        spec,
+        model=model,
+        champion=standing.champion,
+        anchor=standing.anchor,
+        latency=measure_latency(lambda: loaded["candidate"].predict(one), time.perf_counter_ns),
+        leaks=single_feature_leaks(made, frame, spec),
+        overlap_rows=overlap_rows(frame["id"], [features.ids(rows, spec) for rows in learned]),
+        look=project.look(model),
+        predictions_uri=uri,
+        predictions_sha256=sha256,
+    )
+
+
+def loaded_roles(project: Project, models: dict[Role, Model | None]) -> dict[Role, Loaded]:
+    """Return each role's model, verified; two roles of one model share it."""
+    known = {model.sha256: model for model in models.values() if model}
+    opened = {sha256: load(project.store.folder(model.uri), sha256) for sha256, model in known.items()}
+    return {role: opened[model.sha256] for role, model in models.items() if model}
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def summary(evaluation: Evaluation) -> str:
+    groups = f"{evaluation.clusters:,} {evaluation.clustered_by or 'row'}s"
+    lines = [
+        f"evaluation of {evaluation.model.sha256[:12]}: {evaluation.rows:,} gate rows in {groups}, look {evaluation.look}"
+    ]
+    for measured_one in evaluation.metrics:
+        value = f"{measured_one.estimate.value:.4f}" if measured_one.estimate else measured_one.reason
+        lines.append(f"  {measured_one.role:<10} {measured_one.metric:<9} {value}")
+    return "\n".join(lines)

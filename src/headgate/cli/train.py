@@ -1,0 +1,86 @@
+"""headgate train."""
+
+import tempfile
+from pathlib import Path
+
+import polars as pl
+import typer
+
+from headgate import features
+from headgate.adapters.datasets import read_kept
+from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.wiring import (
+    DEFAULT_SERVICE_FILE,
+    Project,
+    ServiceFile,
+    WorkspaceFolder,
+    open_project,
+)
+from headgate.contract.times import event_times
+from headgate.drift import reference
+from headgate.errors import PermanentError
+from headgate.models import package
+from headgate.models.loading import load
+from headgate.records.codec import encode
+from headgate.records.dataset import ValidationReport
+from headgate.records.model import Model
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def train(
+    service: ServiceFile = DEFAULT_SERVICE_FILE,
+    workspace: WorkspaceFolder = None,
+    source: FromFile = None,
+    out: OutFile = None,
+    output: OutputFormat = Output.text,
+) -> None:
+    """Fit, convert, package and keep a model; gate rows are never opened."""
+    from headgate.adapters.usercode import load as load_code
+    from headgate.train import fit
+
+    project = open_project(service, workspace)
+    report = take(ValidationReport, source, project)
+    if report.outcome == "fail":
+        broken = [check for check in report.checks if check.outcome == "fail"]
+        raise PermanentError(
+            f"dataset {report.dataset.sha256[:12]} failed validation, so nothing is trained on it",
+            found="; ".join(f"{check.column or check.name}: {check.detail}" for check in broken[:3]),
+            next_step="mend the source or the contract, then collect again",
+        )
+    entry = project.spec.train.entrypoint
+    learn, check = (read_kept(project.store, report.dataset, part) for part in ("train", "tune"))
+    fitted = fit.fit(
+        learn, check, project.spec, project.features, load_code(entry, project.folder) if ":" in entry else None
+    )
+    with tempfile.TemporaryDirectory(dir=project.workspace.root, prefix=".train-") as made:
+        folder = Path(made) / "model"
+        sha256 = package.write(folder, fitted.onnx, fitted.signature, {})
+        model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock)
+        project.store.put_folder(model.uri, folder)
+    keep_reference(project, model, learn, check)
+    project.keep_model(model)
+    leave(model, out, output, project, summary(model, fitted.metric, fitted.tune_score, fitted.train_rows))
+
+
+def keep_reference(project: Project, model: Model, learn: pl.DataFrame, check: pl.DataFrame) -> None:
+    """Keep what drift will compare with: training features, and the model's scores on rows it did not learn from."""
+    spec = project.spec
+    loaded = load(project.store.folder(model.uri), model.sha256)
+    times = [event_times(rows, spec.data.time) if spec.data.time else None for rows in (learn, check)]
+    built = reference.build(
+        features.compute(learn, spec, project.features),
+        times[0],
+        spec,
+        model.sha256,
+        scores=loaded.predict(features.compute(check, spec, project.features)),
+        score_times=times[1],
+        classes=loaded.signature.classes if spec.task == "multiclass" else (),
+    )
+    project.store.put(reference.uri(spec, model.sha256), encode(built))
+
+
+def summary(model: Model, metric: str, score: float | None, rows: int) -> str:
+    scored = f"{metric} {score:.4f} on tune rows" if score is not None else f"{metric} undefined on tune rows"
+    return f"model {model.sha256[:12]}: {model.trainer} on {rows:,} rows, {scored}, parity {model.parity:.1e}"
