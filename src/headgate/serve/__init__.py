@@ -1,0 +1,1 @@
+"""How does one verified model answer over HTTP? Protocol, door, model, log, counters: one process."""

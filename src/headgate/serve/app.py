@@ -1,0 +1,153 @@
+"""The ASGI application: the infer endpoint without detours, every other page by Starlette."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+
+import msgspec
+
+import headgate.serve.protocol as v2
+from headgate import measures
+from headgate.names import short
+from headgate.serve.body import DisconnectedError, Receive, Scope, Send, read_body
+from headgate.serve.door import Admitted, Door
+from headgate.serve.faults import DELAY, FAIL, FaultPlan
+from headgate.serve.meters import Meters
+from headgate.serve.pages import Pages
+from headgate.serve.predictor import Predictor, outputs_of
+from headgate.serve.recorder import Recorder
+from headgate.serve.refusal import RefusalError
+
+Headers = list[tuple[bytes, bytes]]
+
+INLINE_ROWS = 2000
+"""More rows than this are computed in a thread, so that small requests need not wait for them."""
+MOST_SAID = 100
+"""Distinct errors written to stderr; a counter has the rest."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process takes at a time."""
+
+    body_bytes: int = 16 << 20
+    body_seconds: float = 10.0
+    """A body that takes longer to come is answered with 408."""
+    in_flight: int = 128
+    """Requests at a time; further ones are shed with 503, to be tried again after a second."""
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one model is served with."""
+
+    door: Door
+    predictor: Predictor
+    meters: Meters
+    faults: FaultPlan
+    recorder: Recorder | None
+
+
+class App:
+    """Answers the Open Inference Protocol for one model."""
+
+    def __init__(self, served: Served, limits: Limits) -> None:
+        self.served = served
+        self.limits = limits
+        self.signature = served.predictor.loaded.signature
+        self.service = str(self.signature.service)
+        self.version = short(served.predictor.loaded.sha256)
+        self.path = f"/v2/models/{self.service}/infer"
+        self.in_flight: Callable[[], int] = lambda: 0
+        """Set by the server, which knows how many requests it holds."""
+        self.draining = False
+        self.said: set[str] = set()
+        self.pages = Pages(
+            service=self.service,
+            model=self.version,
+            door=served.door,
+            signature=self.signature,
+            meters=served.meters,
+            is_ready=lambda: not self.draining,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == self.path and scope["method"] == "POST":
+            await self.infer(scope, receive, send)
+        else:
+            await self.pages.starlette(scope, receive, send)
+
+    async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever it is; only a client that left gets nothing."""
+        began = time.perf_counter()
+        code, headers = 200, [(measures.MODEL_HEADER.encode(), self.version.encode())]
+        try:
+            self.shed()
+            body = await read_body(scope, receive, self.limits.body_bytes, self.limits.body_seconds)
+            began = time.perf_counter()
+            content = await self.answer(body, headers)
+        except DisconnectedError:
+            return
+        except RefusalError as err:
+            self.served.meters.rejected(err.reason)
+            code, content = err.status, v2.error(err.message)
+            headers += headers_of(err)
+        except Exception as err:  # noqa: BLE001 - no single request may end the server
+            self.say(err)
+            code, content = 500, v2.error("the model could not answer; the server's log says why")
+        self.served.meters.answered(code, time.perf_counter() - began)
+        await self.reply(send, code, content, headers)
+
+    def shed(self) -> None:
+        if self.in_flight() > self.limits.in_flight:
+            raise RefusalError("too many requests at a time; try again in a second", status=503, reason="overload")
+
+    async def answer(self, body: bytes, headers: Headers) -> bytes:
+        request = v2.decode(body)
+        rows = self.served.door.admit(request)
+        if fault := self.served.faults.next():
+            headers.append((measures.FAULT_HEADER.encode(), fault.encode()))
+            await self.spoil(fault)
+        if rows.count > INLINE_ROWS:
+            return await asyncio.to_thread(self.compute, request, rows)
+        return self.compute(request, rows)
+
+    async def spoil(self, fault: str) -> None:
+        self.served.meters.spoiled(fault)
+        if fault == FAIL:
+            raise SpoiledError("fail_share of serving.yaml spoils answers on purpose")
+        if fault == DELAY:
+            await asyncio.sleep(self.served.faults.delay_seconds)
+
+    def compute(self, request: v2.Request, rows: Admitted) -> bytes:
+        """Return the encoded answer; it is recorded first."""
+        served = self.served
+        scores = served.predictor.predict(served.door.frame(rows))
+        outputs = outputs_of(scores, self.signature, frozenset(output.name for output in request.outputs))
+        if served.recorder:
+            served.recorder.record(rows, scores.tolist())
+        return v2.encode(v2.Response(self.service, self.version, outputs, request.id))
+
+    async def reply(self, send: Send, code: int, content: bytes, headers: Headers) -> None:
+        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        if self.draining:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": code, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def say(self, err: Exception) -> None:
+        """Write an error to stderr the first time it happens."""
+        text = "; ".join([f"{type(err).__name__}: {err}", *getattr(err, "lines", list)()[1:]])
+        if text not in self.said and len(self.said) < MOST_SAID:
+            self.said.add(text)
+            sys.stderr.write(f"error while answering: {text}\n")
+
+
+class SpoiledError(Exception):
+    """A fault of serving.yaml spoiled this answer."""
+
+
+def headers_of(err: RefusalError) -> Headers:
+    """Return the headers that tell the client how to go on."""
+    if err.status == 503:
+        return [(b"retry-after", b"1")]
+    return [(b"connection", b"close")] if err.status in (408, 413) else []

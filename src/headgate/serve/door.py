@@ -1,0 +1,169 @@
+"""What may come in: a V2 request against the contract, and the frame of raw rows that the features see."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from headgate.contract.request import check, unknown
+from headgate.errors import PermanentError
+from headgate.names import did_you_mean
+from headgate.serve.protocol import Request, Tensor, values_of
+from headgate.serve.refusal import RefusalError, quoted
+from headgate.specs.contract import ColumnType, Contract
+from headgate.specs.service import Service
+
+DATATYPES: dict[ColumnType, tuple[str, ...]] = {
+    "integer": ("INT64", "INT32"),
+    "number": ("FP64", "FP32", "INT64", "INT32"),
+    "string": ("BYTES",),
+    "boolean": ("BOOL",),
+    "datetime": ("BYTES",),
+    "date": ("BYTES",),
+}
+"""What a column may be sent as; the first is what the model's metadata lists. Times are ISO 8601."""
+
+DTYPES: dict[ColumnType, pl.DataType] = {
+    "integer": pl.Int64(),
+    "number": pl.Float64(),
+    "string": pl.String(),
+    "boolean": pl.Boolean(),
+    "datetime": pl.Datetime("us"),
+    "date": pl.Date(),
+}
+"""What features() sees; times are naive UTC, as in the datasets."""
+
+TIMES = ("datetime", "date")
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC here
+MICROSECOND = datetime.resolution
+DAY_MICROSECONDS = 86_400_000_000
+
+
+class Admitted(msgspec.Struct, gc=False):
+    """The rows of one request, by column."""
+
+    count: int
+    columns: dict[str, list[Any]]
+    """Values as sent; times as text."""
+    stamps: dict[str, list[int | None]]
+    """Times as microseconds since 1970 (UTC)."""
+    data: dict[str, msgspec.Raw]
+    """The JSON of each column's values as sent."""
+
+
+class Door:
+    """Lets in what the contract allows, and says in one line why anything else stays out."""
+
+    def __init__(self, contract: Contract, spec: Service) -> None:
+        self.contract = contract
+        self.types: dict[str, ColumnType] = {name: contract.columns[name].type for name in inputs(contract, spec)}
+        self.time = time_input(self.types, spec)
+        self.required = tuple(needed(contract, spec))
+
+    @property
+    def datatypes(self) -> dict[str, str]:
+        """Return each input's datatype, as the metadata lists it."""
+        return {name: DATATYPES[type_][0] for name, type_ in self.types.items()}
+
+    def admit(self, request: Request) -> Admitted:
+        """Return the request's rows when every input keeps to the contract; RefusalError names the one that doesn't."""
+        tensors = self.by_name(request.inputs)
+        columns = {name: values_of(tensor) for name, tensor in tensors.items()}
+        if problem := check(columns, self.contract, self.required):
+            raise RefusalError(str(problem), reason="contract")
+        stamps = {name: stamps_of(name, values) for name, values in columns.items() if self.types[name] in TIMES}
+        if self.time and None in stamps[self.time]:
+            raise RefusalError(f"input {quoted(self.time)} is null; every row has an event time", reason="contract")
+        count = len(next(iter(columns.values())))
+        return Admitted(count, columns, stamps, {name: tensor.data for name, tensor in tensors.items()})
+
+    def by_name(self, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for tensor in tensors:
+            name = tensor.name
+            if name not in self.types:
+                raise RefusalError(f"input {quoted(name)} {unknown(name, self.contract)}", reason="contract")
+            if name in found:
+                raise RefusalError(f"input {quoted(name)} is given twice")
+            if tensor.datatype not in DATATYPES[self.types[name]]:
+                raise RefusalError(
+                    f"input {quoted(name)} has datatype {quoted(tensor.datatype)}; {self.types[name]} in the contract "
+                    f"is sent as {' or '.join(DATATYPES[self.types[name]])}"
+                )
+            found[name] = tensor
+        return found
+
+    def frame(self, rows: Admitted) -> pl.DataFrame:
+        """Return the rows as the features see them: every input a column, absent optional ones null."""
+        return pl.DataFrame([self.series(name, type_, rows) for name, type_ in self.types.items()])
+
+    def series(self, name: str, type_: ColumnType, rows: Admitted) -> pl.Series:
+        dtype = DTYPES[type_]
+        if name not in rows.columns:
+            return pl.Series(name, [None] * rows.count, dtype)
+        if type_ == "datetime":
+            return pl.Series(name, rows.stamps[name], pl.Int64).cast(dtype)
+        if type_ == "date":
+            days = [None if stamp is None else stamp // DAY_MICROSECONDS for stamp in rows.stamps[name]]
+            return pl.Series(name, days, pl.Int32).cast(dtype)
+        return pl.Series(name, rows.columns[name], dtype)
+
+
+def inputs(contract: Contract, spec: Service) -> list[str]:
+    """Return the raw columns a request carries: features, id and time, never the label."""
+    names = [
+        name
+        for name, column in contract.columns.items()
+        if column.role not in ("label", "ignore") and name != spec.data.label.column
+    ]
+    for name in (*spec.data.id, *([spec.data.time] if spec.data.time else [])):
+        if name not in names:
+            near = did_you_mean(name, names)
+            raise PermanentError(
+                f"service.yaml names {name!r} as id or time, and the contract has no such input.{near}",
+                found=", ".join(names),
+                next_step="add it to `columns` in the contract",
+            )
+    return names
+
+
+def time_input(types: Mapping[str, ColumnType], spec: Service) -> str | None:
+    """Return the event time's input, which must be a time."""
+    name = spec.data.time
+    if name is not None and types[name] not in TIMES:
+        raise PermanentError(
+            f"the contract says event time {name!r} is {types[name]}",
+            next_step="make its `type` datetime (or date) in the contract",
+        )
+    return name
+
+
+def needed(contract: Contract, spec: Service) -> Iterable[str]:
+    """Yield the inputs that every request must have; what only learning reads is optional."""
+    unread = {name for name, role in spec.data.roles.items() if role == "ignore"} | {spec.data.cluster}
+    always = {*spec.data.id, spec.data.time}
+    for name in inputs(contract, spec):
+        if name in always or (contract.columns[name].required and (spec.data.features or name not in unread)):
+            yield name
+
+
+def stamps_of(name: str, texts: list[str | None]) -> list[int | None]:
+    """Return ISO 8601 texts as microseconds since 1970, UTC; without an offset they mean UTC."""
+    try:
+        return [None if text is None else microseconds(text) for text in texts]
+    except (ValueError, OverflowError) as err:
+        raise RefusalError(f"input {quoted(name)} has a time that does not exist: {err}", reason="contract") from err
+
+
+def microseconds(text: str) -> int:
+    """Return an ISO 8601 text as microseconds since 1970.
+
+    >>> microseconds("1970-01-01T01:00:00+01:00"), microseconds("1970-01-02")
+    (0, 86400000000)
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return (moment - EPOCH) // MICROSECOND

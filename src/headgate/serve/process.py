@@ -1,0 +1,231 @@
+"""One served model, one process: verified before it is read, ready once warm, drained before it ends."""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import uvicorn
+
+from headgate.errors import PermanentError
+from headgate.features import FeatureFunction
+from headgate.models.loading import load as load_model
+from headgate.names import Digest, digest, short
+from headgate.serve.app import App, Limits, Served
+from headgate.serve.door import Door
+from headgate.serve.faults import FaultPlan
+from headgate.serve.log import Segment
+from headgate.serve.meters import Meters
+from headgate.serve.predictor import Predictor
+from headgate.serve.recorder import Recorder
+from headgate.specs.contract import Contract
+from headgate.specs.environment import Faults
+from headgate.specs.reading import read
+from headgate.specs.service import Service
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How one server process is run."""
+
+    model: Path
+    """The package's folder."""
+    sha256: str
+    """What Git says the package is."""
+    service_file: Path
+    """service.yaml; the contract and the owner's features function are found beside it."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free one; the ready file says which."""
+    ready_file: Path | None = None
+    """Written once requests are answered: {"port", "pid", "model", "at"}."""
+    log_dir: Path | None = None
+    """Where predictions are logged; none: they are not."""
+    threads: int = 1
+    faults: Faults = Faults()
+    exit_with_parent: bool = False
+    """End when stdin does, as it does when the process that holds its other end ends in any way."""
+    limits: Limits = Limits()
+    flush_seconds: float = 0.2
+    """A killed process loses at most this much of its prediction log."""
+    linger_seconds: float = 0.5
+    """After SIGTERM not ready any more, yet answering, while routers take note."""
+    drain_seconds: float = 20.0
+    """Then requests have this long to end."""
+
+
+def run(options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; PermanentError when it cannot become ready."""
+    if options.exit_with_parent:
+        threading.Thread(target=end_with_stdin, daemon=True).start()
+    listening = bind(options.host, options.port)
+    try:
+        served = prepare(options, digest(options.sha256))
+        server = Server(App(served, options.limits), options, listening.getsockname()[1])
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+
+
+def prepare(options: ServeOptions, sha256: Digest) -> Served:
+    """Return everything that is served, verified and warm."""
+    loaded = load_model(options.model, sha256, options.threads)
+    spec = read(options.service_file, Service)
+    folder = options.service_file.parent
+    contract = read(folder / spec.contract, Contract)
+    if loaded.signature.service != spec.service:
+        raise PermanentError(
+            f"the model is one of service {loaded.signature.service!r}, and {options.service_file.name} describes "
+            f"{spec.service!r}",
+            next_step="serve it with its own service.yaml",
+        )
+    door = Door(contract, spec)
+    predictor = Predictor(loaded, spec, features_function(spec, folder))
+    predictor.warm_up(contract, list(door.types))
+    return Served(
+        door=door,
+        predictor=predictor,
+        meters=Meters(spec.service, short(sha256)),
+        faults=FaultPlan(options.faults),
+        recorder=Recorder(options.log_dir, segment_of(predictor, door, sha256)) if options.log_dir else None,
+    )
+
+
+def features_function(spec: Service, folder: Path) -> FeatureFunction | None:
+    """Return the owner's own function, None where every column is a feature as it is."""
+    if spec.data.features is None:
+        return None
+    from headgate.adapters.usercode import load  # noqa: PLC0415 - most servers run no code but ours
+
+    return load(spec.data.features, folder)
+
+
+def segment_of(predictor: Predictor, door: Door, sha256: Digest) -> Segment:
+    spec, signature = predictor.spec, predictor.loaded.signature
+    return Segment(
+        service=spec.service,
+        model=sha256,
+        task=signature.task,
+        classes=signature.classes if signature.task == "multiclass" else (),
+        time=spec.data.time,
+        id=spec.data.id,
+        columns=door.types,
+    )
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that says when it is ready, and drains before it stops."""
+
+    def __init__(self, app: App, options: ServeOptions, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=75,  # longer than a router keeps an idle connection, so that the router closes it
+                timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
+            )
+        )
+        self.application = app
+        self.options = options
+        self.port = port
+        app.in_flight = lambda: len(self.server_state.tasks)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self.flushing = asyncio.create_task(self.flush_for_ever())
+        gc.collect()
+        gc.freeze()  # what was loaded stays: the collector need not walk it again
+        self.announce()
+
+    def announce(self) -> None:
+        """Say where requests are answered, and which fault begins."""
+        facts = {"port": self.port, "pid": os.getpid(), "model": self.application.version, "at": now()}
+        if self.options.ready_file:
+            write_whole(self.options.ready_file, json.dumps(facts).encode())
+        if self.options.faults != Faults():
+            sys.stderr.write(f"fault begins at {now()}: {self.options.faults}\n")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Drain at the first signal; stop at once at the second."""
+        if self.application.draining:
+            self.should_exit = self.force_exit = True
+            return
+        self.application.draining = True
+        self.loop.call_soon_threadsafe(self.loop.call_later, self.options.linger_seconds, self.stop)
+
+    def stop(self) -> None:
+        """Stop accepting; requests that came are answered."""
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self.flushing.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.flushing
+        self.flush()
+        if self.options.faults != Faults():
+            sys.stderr.write(f"fault ends at {now()}\n")
+
+    async def flush_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self.options.flush_seconds)
+            await asyncio.to_thread(self.flush)
+
+    def flush(self) -> None:
+        served = self.application.served
+        if served.recorder:
+            served.recorder.flush()
+            served.meters.lost(served.recorder.forgive())
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a bound socket, so that a port in use is known before a model is loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as err:
+        raise PermanentError(
+            f"cannot listen on {host}:{port}: {(err.strerror or str(err)).lower()}",
+            next_step="choose another --port; 0 takes a free one",
+        ) from err
+    listening.setblocking(False)
+    return listening
+
+
+def end_with_stdin() -> None:
+    """Send SIGTERM to this very process when stdin ends."""
+    with suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    building = path.with_name(f".{path.name}.{os.getpid()}")
+    building.write_bytes(content)
+    building.replace(path)
+
+
+def now() -> str:
+    """Return the time, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,168 @@
+"""Open Inference Protocol V2 over JSON: bytes to named tensors, predictions to bytes.
+
+Source: https://github.com/kserve/open-inference-protocol (REST). The binary extension is not spoken.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from headgate.serve.refusal import RefusalError, quoted
+
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "BOOL": msgspec.json.Decoder(list[bool | None]),
+    "INT32": msgspec.json.Decoder(list[Int32 | None]),
+    "INT64": msgspec.json.Decoder(list[Int64 | None]),
+    "FP32": msgspec.json.Decoder(list[float | None]),
+    "FP64": msgspec.json.Decoder(list[float | None]),
+    "BYTES": msgspec.json.Decoder(list[str | None]),
+}
+"""Datatype → decoder of its flat data; `null` is a missing value, and the contract says where it may be."""
+
+
+class Tensor(msgspec.Struct, gc=False):
+    """One named input: shape [n] or [n, 1], values flat; `data` is parsed once its datatype is accepted."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: str
+    data: msgspec.Raw
+
+
+class WantedOutput(msgspec.Struct):
+    """An output the client asks for by name."""
+
+    name: str
+
+
+class Request(msgspec.Struct):
+    """An infer request; parameters are allowed and mean nothing here."""
+
+    inputs: tuple[Tensor, ...]
+    id: str | None = None
+    outputs: tuple[WantedOutput, ...] = ()
+
+
+class Output(msgspec.Struct):
+    """One named result."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: Sequence[Any]
+
+
+class Response(msgspec.Struct, omit_defaults=True):
+    """An infer response."""
+
+    model_name: str
+    model_version: str
+    outputs: Sequence[Output]
+    id: str | None = None
+
+
+class TensorMetadata(msgspec.Struct):
+    """One input or output as the model's metadata lists it; -1 is any number of rows."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+REQUESTS = msgspec.json.Decoder(Request)
+ENCODER = msgspec.json.Encoder()
+MALFORMED_AT = re.compile(r"\(byte (\d+)\)")
+NAME_BEFORE = re.compile(rb'"name"\s*:\s*"([^"]{0,60})')
+
+
+def decode(body: bytes) -> Request:
+    """Return the request in `body`; RefusalError names what is wrong, and the input where one is."""
+    try:
+        return REQUESTS.decode(body)
+    except msgspec.ValidationError as err:
+        raise RefusalError(f"not a V2 infer request: {explain(err)}") from err
+    except RecursionError as err:
+        raise RefusalError("the body is nested too deeply; expected flat `data`") from err
+    except ValueError as err:
+        raise RefusalError(f"{unreadable_input(body, err)} is not JSON: {plain(err)}") from err
+
+
+def values_of(tensor: Tensor) -> list[Any]:
+    """Return a tensor's values in their datatype, as many as its shape says."""
+    try:
+        values: list[Any] = DECODERS[tensor.datatype].decode(tensor.data)
+    except KeyError as err:
+        known = ", ".join(DECODERS)
+        raise RefusalError(
+            f"input {quoted(tensor.name)} has datatype {quoted(tensor.datatype)}; known here: {known}"
+        ) from err
+    except msgspec.ValidationError as err:
+        raise RefusalError(f"input {quoted(tensor.name)} is not {tensor.datatype}: {explain(err)}") from err
+    except (ValueError, RecursionError) as err:
+        raise RefusalError(f"input {quoted(tensor.name)} is not JSON: {plain(err)}") from err
+    if len(values) != rows_of(tensor):
+        raise RefusalError(
+            f"input {quoted(tensor.name)} has {len(values)} values; its shape {list(tensor.shape)} says "
+            f"{rows_of(tensor)}"
+        )
+    return values
+
+
+def rows_of(tensor: Tensor) -> int:
+    """Return n of a shape [n] or [n, 1]; RefusalError for any other shape."""
+    shape = tensor.shape
+    if len(shape) not in (1, 2) or shape[0] < 0 or (len(shape) == 2 and shape[1] != 1):
+        raise RefusalError(f"input {quoted(tensor.name)} has shape {quoted(list(shape))}; expected [n] or [n, 1]")
+    return shape[0]
+
+
+def encode(response: Response) -> bytes:
+    """Return the response's JSON."""
+    return ENCODER.encode(response)
+
+
+def error(message: str) -> bytes:
+    """Return the protocol's error document.
+
+    >>> error("no such model")
+    b'{"error":"no such model"}'
+    """
+    return ENCODER.encode({"error": message})
+
+
+def metadata(service: str, version: str, inputs: Mapping[str, str], outputs: Sequence[TensorMetadata]) -> bytes:
+    """Return the model's metadata document; `inputs` is name → datatype."""
+    return ENCODER.encode(
+        {
+            "name": service,
+            "versions": [version],
+            "platform": "onnx_onnxruntime",
+            "inputs": [TensorMetadata(name, datatype, (-1,)) for name, datatype in inputs.items()],
+            "outputs": outputs,
+        }
+    )
+
+
+def explain(err: msgspec.ValidationError) -> str:
+    """Return msgspec's words with the place first: `[3]: expected float, got str`."""
+    message, _, path = str(err).partition(" - at `$")
+    where = path.strip("`.")
+    said = (message[0].lower() + message[1:]).replace("`", "")
+    return f"{where}: {said}" if where else said
+
+
+def plain(err: Exception) -> str:
+    """Return a decoder's message without its `JSON is malformed:` in front."""
+    return str(err).removeprefix("JSON is malformed: ")[:200]
+
+
+def unreadable_input(body: bytes, err: Exception) -> str:
+    """Return which input the bad byte is in, by the last name before it; else "the body"."""
+    at = MALFORMED_AT.search(str(err))
+    names = NAME_BEFORE.findall(body, 0, int(at.group(1))) if at else []
+    return f"input {quoted(names[-1].decode(errors='replace'))}" if names else "the body"

@@ -1,0 +1,134 @@
+"""Writes the prediction log: lines wait in memory for at most one interval, then stand whole in their day's file."""
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from headgate.errors import PermanentError
+from headgate.names import short
+from headgate.serve.door import Admitted
+from headgate.serve.log import Segment, day_of
+
+WAITING_BYTES = 64 << 20
+"""While the disk takes nothing, this much waits; then rows are lost, and counted."""
+MICROSECONDS = 1_000_000
+
+
+class Recorder:
+    """Appends answered rows to this process's own segments; a write that fails is tried again at the next flush."""
+
+    def __init__(self, folder: Path, segment: Segment) -> None:
+        self.folder = folder
+        self.segment = segment
+        self.name = f"{short(segment.model)}-{os.getpid()}-{time.time_ns()}.jsonl"
+        self.head = msgspec.json.encode(segment) + b"\n"
+        self.keys = {name: msgspec.json.encode(name) + b":" for name in segment.columns}
+        self.waiting: dict[str, list[bytes]] = defaultdict(list)
+        self.waiting_bytes = 0
+        self.lost = 0
+        """Requests given up because the disk took nothing for long, not yet counted elsewhere."""
+        self.trouble: str | None = None
+        self._swap = threading.Lock()
+        self._write = threading.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise PermanentError(f"no prediction log can be kept in {str(folder)!r}: {err.strerror}") from err
+
+    def record(self, rows: Admitted, scores: Sequence[Any]) -> None:
+        """Keep one request's answered rows for the next flush."""
+        at = time.time_ns() // 1000
+        days_by_row = self.days(rows, at)
+        days = {*days_by_row}
+        if len(days) == 1:
+            self.keep(days.pop(), self.line(at, scores, {name: one_line(raw) for name, raw in rows.data.items()}, rows))
+            return
+        for day in sorted(days):
+            chosen = [place for place, own in enumerate(days_by_row) if own == day]
+            part = part_of(rows, chosen)
+            data = {name: msgspec.json.encode(values) for name, values in part.columns.items()}
+            self.keep(day, self.line(at, [scores[place] for place in chosen], data, part))
+
+    def days(self, rows: Admitted, at: int) -> list[str]:
+        """Return each row's event day; one for all where there is no event time."""
+        if self.segment.time is None:
+            return [day_of(at)]
+        known = {stamp: day_of(at if stamp is None else stamp) for stamp in {*rows.stamps[self.segment.time]}}
+        return [known[stamp] for stamp in rows.stamps[self.segment.time]]
+
+    def line(self, at: int, scores: Sequence[Any], data: dict[str, bytes], rows: Admitted) -> bytes:
+        stamps = {name: msgspec.json.encode(values) for name, values in rows.stamps.items()}
+        absent = b"[" + b",".join([b"null"] * rows.count) + b"]"
+        inputs = b",".join(key + (stamps.get(name) or data.get(name, absent)) for name, key in self.keys.items())
+        return b'{"at":%d,"scores":%b,"inputs":{%b}}\n' % (at, msgspec.json.encode(scores), inputs)
+
+    def keep(self, day: str, line: bytes) -> None:
+        with self._swap:
+            if self.waiting_bytes + len(line) > WAITING_BYTES:
+                self.lost += 1
+                return
+            self.waiting[day].append(line)
+            self.waiting_bytes += len(line)
+
+    def flush(self) -> None:
+        """Write all that waits; what cannot be written goes on waiting, and `trouble` says why."""
+        with self._write:
+            with self._swap:
+                waiting, self.waiting, self.waiting_bytes = self.waiting, defaultdict(list), 0
+            self.trouble = None
+            for day, lines in waiting.items():
+                try:
+                    self.append(day, b"".join(lines))
+                except OSError as err:
+                    self.trouble = f"prediction log {str(self.folder / day / self.name)!r}: {err.strerror}"
+                    for line in lines:
+                        self.keep(day, line)
+
+    def forgive(self) -> int:
+        """Return how many requests were lost since this was last asked."""
+        with self._swap:
+            lost, self.lost = self.lost, 0
+        return lost
+
+    def append(self, day: str, content: bytes) -> None:
+        """Append to a day's segment all or nothing, as far as this process lives."""
+        path = self.folder / day / self.name
+        path.parent.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            size = os.fstat(descriptor).st_size
+            try:
+                write_all(descriptor, content if size else self.head + content)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+
+
+def part_of(rows: Admitted, chosen: Sequence[int]) -> Admitted:
+    """Return some rows of a request."""
+    return Admitted(
+        len(chosen),
+        {name: [values[place] for place in chosen] for name, values in rows.columns.items()},
+        {name: [values[place] for place in chosen] for name, values in rows.stamps.items()},
+        {},
+    )
+
+
+def one_line(raw: msgspec.Raw) -> bytes:
+    """Return JSON without line ends: inside strings they are escaped, so these are only white space."""
+    text = bytes(raw)
+    return text.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in text or b"\r" in text else text
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
