@@ -1,6 +1,7 @@
 """The router's HTTP: what it takes from a client, gives to a server, and says itself."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 HOP_BY_HOP = frozenset(
@@ -18,6 +20,13 @@ HOP_BY_HOP = frozenset(
 )
 WHOLE_BYTES = 1 << 20
 """Answers up to this size are read whole: a server that dies in the middle of one is a 502, not a torn answer."""
+
+LINGER_SECONDS = 2.0
+"""After a refusal, for the client to read it while it still sends."""
+
+LOG = logging.getLogger(__name__)
+LOG.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+"""A client's malformed request is answered with 400; it is no error of the router's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,10 @@ def front(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], li
         keepalive_timeout=limits.idle_seconds,
         max_line_size=limits.head_bytes,
         max_field_size=limits.head_bytes,
+        lingering_time=min(limits.client_seconds, LINGER_SECONDS),
         auto_decompress=False,
         access_log=None,
+        logger=LOG,
     )
 
 

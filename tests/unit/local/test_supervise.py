@@ -1,0 +1,164 @@
+"""Server processes: ready or a clear error, stopped in good order, and gone when their parent is."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from headgate.errors import PermanentError, TransientError
+from headgate.local import supervise
+from headgate.local.supervise import Launch, Server
+from headgate.names import Digest
+from headgate.specs.environment import Faults, Serving
+
+STAND_IN = Path(__file__).with_name("standin.py")
+
+
+def launch(folder: Path, *more: str, code: str | None = None) -> Launch:
+    ready_file = folder / "flights.ready.json"
+    command = [sys.executable, "-c", code] if code else [sys.executable, str(STAND_IN), str(ready_file), *more]
+    return Launch(name="flights", command=tuple(command), ready_file=ready_file, log=folder / "flights.log")
+
+
+def test_a_command_that_does_not_exist_is_a_permanent_error(tmp_path: Path) -> None:
+    """Retrying can't help."""
+    missing = Launch(name="flights", command=("/no/such",), ready_file=tmp_path / "r", log=tmp_path / "l")
+
+    with pytest.raises(PermanentError, match="server 'flights' cannot be started"):
+        asyncio.run(supervise.start(missing))
+
+
+@pytest.mark.parametrize(("code", "error"), [(1, PermanentError), (2, PermanentError), (75, TransientError)])
+def test_a_server_that_ends_before_it_is_ready_says_why_in_its_log(
+    tmp_path: Path, code: int, error: type[Exception]
+) -> None:
+    """The exit code decides whether a retry helps, the log's tail says what happened."""
+    failing = launch(tmp_path, code=f"print('model is corrupt'); raise SystemExit({code})")
+
+    with pytest.raises(error, match=f"server 'flights' ended with exit code {code}") as caught:
+        asyncio.run(supervise.start(failing))
+
+    assert caught.value.found == "model is corrupt"
+
+
+def test_a_server_that_never_gets_ready_is_killed_at_the_deadline(tmp_path: Path) -> None:
+    """No process is left behind."""
+    hanging = launch(tmp_path, code="import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+
+    with pytest.raises(TransientError, match=r"was not ready within 0\.5 s") as caught:
+        asyncio.run(supervise.start(hanging, deadline_seconds=0.5))
+
+    assert not psutil.pid_exists(int(caught.value.found))
+
+
+def test_a_ready_file_of_an_earlier_run_is_not_believed(tmp_path: Path) -> None:
+    """Its port may be anyone's by now."""
+    stale = launch(tmp_path, code="raise SystemExit(75)")
+    stale.ready_file.write_text('{"port": 1, "pid": 1}')
+
+    with pytest.raises(TransientError, match="ended with exit code 75"):
+        asyncio.run(supervise.start(stale))
+
+
+def test_a_started_server_is_ready_and_stops_on_sigterm(tmp_path: Path) -> None:
+    """Started, asked, stopped; stopping twice is fine."""
+
+    async def main() -> tuple[bool, int, int, bool]:
+        server = await supervise.start(launch(tmp_path))
+        ready = await server.ready()
+        return ready, await server.stop(), await server.stop(), await server.ready()
+
+    assert asyncio.run(main()) == (True, 0, 0, False)
+
+
+def test_a_server_deaf_to_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
+    """Nothing survives a stop."""
+
+    async def main() -> int:
+        server = await supervise.start(launch(tmp_path, "deaf"))
+        return await server.stop(grace_seconds=0.2)
+
+    assert asyncio.run(main()) == -signal.SIGKILL
+
+
+def test_a_killed_server_is_not_alive_and_its_error_names_the_signal(tmp_path: Path) -> None:
+    """Who reads the message knows that it did not end by itself."""
+
+    async def main() -> Server:
+        server = await supervise.start(launch(tmp_path))
+        os.kill(server.process.pid, signal.SIGKILL)
+        await server.stop()
+        return server
+
+    server = asyncio.run(main())
+
+    assert not server.alive
+    assert server.why_dead().message == "server 'flights' was ended by SIGKILL"
+
+
+def test_a_server_dies_with_its_killed_parent(tmp_path: Path) -> None:
+    """SIGKILL of the parent closes the pipe; the child needs no one to tell it."""
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from headgate.local import supervise
+folder = Path({str(tmp_path)!r})
+command = (sys.executable, {str(STAND_IN)!r}, str(folder / "r"))
+launch = supervise.Launch(name="a", command=command, ready_file=folder / "r", log=folder / "l")
+async def main():
+    server = await supervise.start(launch)
+    print(server.process.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+
+        parent.kill()
+        deadline = time.monotonic() + 5
+        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_cancelled_start_leaves_no_process(tmp_path: Path) -> None:
+    """Ctrl-C while a server loads its model."""
+    hanging = launch(tmp_path, code="import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+
+    async def main() -> None:
+        start = asyncio.create_task(supervise.start(hanging))
+        while not (hanging.log.exists() and hanging.log.read_text()):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+
+    asyncio.run(main())
+
+    assert not psutil.pid_exists(int(hanging.log.read_text()))
+
+
+def test_the_serve_command_carries_the_environment_s_settings(tmp_path: Path) -> None:
+    """What serving.yaml says reaches the process."""
+    serving = Serving(threads=2, faults=Faults(delay_ms=80.0, fail_share=0.5))
+
+    made = supervise.serve(
+        "flights-canary",
+        tmp_path,
+        model=tmp_path / "m",
+        sha256=Digest("a" * 64),
+        service_file=tmp_path / "service.yaml",
+        serving=serving,
+    )
+
+    text = " ".join(made.command)
+    assert "--threads 2 --delay-ms 80.0 --fail-share 0.5 --exit-with-parent" in text
+    assert f"--port 0 --ready-file {tmp_path}/flights-canary.ready.json" in text
