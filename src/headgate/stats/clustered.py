@@ -1,10 +1,10 @@
 """How sure are we of a metric? Rows of one cluster, a day or a customer, are dependent.
 
 Influence values are summed by cluster and their squares added up: Obuchowski 1997 for AUC, DeLong 1988 when every row
-is its own cluster. A cluster that holds the share h of the rows pulls the value towards itself, so its square is divided
-by 1 - h (G / (G - 1) when all are equal; Bell & McCaffrey 2002), and the degrees of freedom are the effective number of
-clusters less one (Carter, Schnepel & Steigerwald 2017). Without both, a few big customers among small ones make a level
-of 0.025 into 0.12; equal days change by nothing.
+is its own cluster. A cluster that holds the share h of the rows pulls the value towards itself, so its sum is divided
+by 1 - h, which is what leaving it out would show (the jackknife; Bell & McCaffrey 2002), and the degrees of freedom are
+the effective number of clusters less one (Carter, Schnepel & Steigerwald 2017). With G clusters of equal size this is
+the plain G / (G - 1). Without it, a few big customers among small ones make a level of 0.025 into 0.12.
 """
 
 from math import isfinite, sqrt
@@ -31,7 +31,8 @@ def estimate(scored: Scored | Undefined, clusters: ArrayLike | None = None) -> E
         return Undefined(f"all {rows} rows are in one cluster; expected at least two to know an error")
     sums = np.bincount(codes, weights=scored.influence, minlength=count)
     sizes = np.bincount(codes, minlength=count)
-    error = sqrt(float((sums**2 / (1 - sizes / rows)).sum())) / rows
+    squares = (sums / (1 - sizes / rows)) ** 2
+    error = sqrt((count - 1) / count * float(squares.sum())) / rows
     freedom = max(1.0, rows**2 / int((sizes**2).sum()) - 1)
     return Estimate(value=scored.value, standard_error=error, rows=rows, clusters=count, freedom=freedom)
 
