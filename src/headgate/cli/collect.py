@@ -1,6 +1,7 @@
 """headgate collect."""
 
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, GateFrom, day, moment
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.collect import cut, describe
-from headgate.records.dataset import DatasetRef
+from headgate.records.dataset import DatasetRef, Window
 
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 app = typer.Typer(add_completion=False)
 
 
@@ -31,7 +33,8 @@ def collect(
     """Read a window of the source into an immutable dataset: train, tune and gate rows apart."""
     project = open_project(service, workspace)
     now = moment(as_of)
-    rows = project.read_rows(None, now, source)
+    window = Window(start=EARLIEST, end=now) if now else None
+    rows = project.read_rows(window, datetime.now(UTC), source)
     parts = cut(rows, project.spec, now, moment(gate_from))
     project.workspace.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=project.workspace.root, prefix=".collect-") as made:

@@ -94,9 +94,8 @@ def parquet(frame: pl.DataFrame) -> bytes:
 
 def summary(evaluation: Evaluation) -> str:
     groups = f"{evaluation.clusters:,} {evaluation.clustered_by or 'row'}s"
-    lines = [
-        f"evaluation of {evaluation.model.sha256[:12]}: {evaluation.rows:,} gate rows in {groups}, look {evaluation.look}"
-    ]
+    judged = f"{evaluation.rows:,} gate rows in {groups}, look {evaluation.look}"
+    lines = [f"evaluation of {evaluation.model.sha256[:12]}: {judged}"]
     for measured_one in evaluation.metrics:
         value = f"{measured_one.estimate.value:.4f}" if measured_one.estimate else measured_one.reason
         lines.append(f"  {measured_one.role:<10} {measured_one.metric:<9} {value}")
