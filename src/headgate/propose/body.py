@@ -80,7 +80,7 @@ def canary_plan(canary: Canary) -> str:
     limits = {"errors": f"errors > {canary.limits.errors * 100:g} %", "p99": f"p99 > {canary.limits.p99_ms:g} ms"}
     ends = ", ".join(limits.get(question, escape(question)) for question in canary.questions) or "nothing asked"
     return (
-        f"Canary {steps}, {show_duration(canary.pause)} each, at least {canary.min_requests:,} answers a step, then all; "
+        f"Canary {steps}, {show_duration(canary.pause)} and {canary.min_requests:,} answers each at least, then all; "
         f"ends on {ends}; holds when there is no data."
     )
 
