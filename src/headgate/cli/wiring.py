@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from headgate.desired import Desired, champion, history, live_tags
 from headgate.errors import PermanentError
 from headgate.features import FeatureFunction
 from headgate.names import Digest, DigestField, Name, Uri, short
-from headgate.ports import Forge, Store
+from headgate.ports import Forge, Store, Tracker
 from headgate.records.codec import Record, decode, digest, digest_of, encode
 from headgate.records.dataset import Window
 from headgate.records.live import LiveTag
@@ -146,6 +147,21 @@ class Project:
         return GitDir(self.workspace.env, AUTHOR)
 
     @cached_property
+    def tracker(self) -> Tracker:
+        """MLflow where it is installed: HEADGATE_TRACKER names a server, else a database in the workspace."""
+        if find_spec("mlflow") is None:
+            from headgate.adapters.trackers.files import FileTracker
+
+            return FileTracker(self.workspace.tracker)
+        quiet_libraries()
+        from headgate.adapters.trackers.mlflow import MLflowTracker
+
+        if server := os.environ.get("HEADGATE_TRACKER"):
+            return MLflowTracker(server)
+        self.workspace.tracker.mkdir(parents=True, exist_ok=True)
+        return MLflowTracker(f"sqlite:///{self.workspace.tracker}/mlflow.db", self.workspace.tracker / "artifacts")
+
+    @cached_property
     def features(self) -> FeatureFunction | None:
         from headgate.adapters.usercode import load
 
@@ -242,3 +258,4 @@ def quiet_libraries() -> None:
     """Turn telemetry and progress noise of the libraries off, before any of them is imported."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")

@@ -1,0 +1,43 @@
+"""headgate serve."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headgate.specs.environment import Faults
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def serve(
+    model: Annotated[Path, typer.Option("--model", help="The model package's folder.")],
+    sha256: Annotated[str, typer.Option("--sha256", help="What Git says the package is; checked before it is read.")],
+    service_file: Annotated[Path, typer.Option("--service-file", help="service.yaml; the contract is beside it.")],
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0: any free one.")] = 8080,
+    ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Written once requests are answered.")] = None,
+    log_dir: Annotated[Path | None, typer.Option("--log-dir", help="Where predictions are logged.")] = None,
+    threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
+    delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
+    fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,
+    exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", help="End when stdin does.")] = False,
+) -> None:
+    """Serve one verified model over the Open Inference Protocol V2."""
+    from headgate.serve.process import ServeOptions, run
+
+    run(
+        ServeOptions(
+            model=model,
+            sha256=sha256,
+            service_file=service_file.resolve(),
+            host=host,
+            port=port,
+            ready_file=ready_file,
+            log_dir=log_dir,
+            threads=threads,
+            faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
+            exit_with_parent=exit_with_parent,
+        )
+    )
