@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from headgate.names import CommitField, DigestField, NameField, Uri
 from headgate.records.codec import Part, Record
 from headgate.records.dataset import Window
@@ -69,6 +71,46 @@ class LiveTag(Record, frozen=True, kw_only=True, tag="live-tag/1"):
     analyses: tuple[Analysis, ...] = ()
 
 
+class Target(Part, frozen=True, kw_only=True):
+    """What main names for a service: the revision, and the last commit that changed the service's folder."""
+
+    commit: CommitField
+    revision: Revision
+
+
+class Tally(Part, frozen=True, kw_only=True):
+    """What one question had counted on one track when the state was last kept, since the step began."""
+
+    question: str
+    track: Track
+    bad: int
+    requests: int
+
+
+class EndedCanary(Part, frozen=True, kw_only=True):
+    """A canary that main still may name: it is not started again for the same commit."""
+
+    target: Target
+    outcome: Literal["aborted", "ended"]
+    """Aborted by a failed analysis, or ended at the deadline without guilt."""
+    at: datetime
+
+
+class RolloutState(Record, frozen=True, kw_only=True, tag="rollout-state/1"):
+    """Where a rollout stands, kept before each move is made, so that a killed ring resumes there."""
+
+    environment: NameField
+    service: NameField
+    stable: Target | None = None
+    canary: Target | None = None
+    step: int = 0
+    step_started_at: datetime | None = None
+    tallies: tuple[Tally, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
+    """Of the running canary: the one that closed each passed step."""
+    ended: tuple[EndedCanary, ...] = ()
+
+
 class LabelledWindow(Record, frozen=True, kw_only=True, tag="labelled-window/1"):
     """The predictions of one matured window joined to their labels."""
 
@@ -83,6 +125,12 @@ class LabelledWindow(Record, frozen=True, kw_only=True, tag="labelled-window/1")
     """Matured, and no label came."""
     duplicates: int
     """Predictions of one id more than once; the first counts."""
+    late: int = 0
+    """Of the missing: their label came after the window had closed, and takes no part."""
+    corrections: int = 0
+    """Labels that replaced another one of the same id before the window closed; the last counts."""
+    models: dict[str, int] = msgspec.field(default_factory=dict)
+    """How many of the predictions each model gave, when the champion changed within the window."""
     uri: Uri
     sha256: DigestField
 
