@@ -23,6 +23,8 @@ from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name
 from headgate.serve.process import ServeOptions
 
+EIGHT = datetime(2024, 5, 1, 8)  # noqa: DTZ001 - without an offset, as clients send it
+
 SERVICE_YAML = """
 service: rides
 task: {task}
@@ -178,7 +180,9 @@ def ask(
 def start(options: ServeOptions) -> subprocess.Popen[bytes]:
     """Start a server process with these options."""
     code = (
-        "import sys, msgspec; from headgate.serve.process import ServeOptions, run; from headgate.errors import HeadgateError\n"
+        "import sys, msgspec\n"
+        "from headgate.serve.process import ServeOptions, run\n"
+        "from headgate.errors import HeadgateError\n"
         "try: run(msgspec.json.decode(sys.argv[1], type=ServeOptions, dec_hook=lambda kind, value: kind(value)))\n"
         "except HeadgateError as err: print(*err.lines(), sep='; ', file=sys.stderr); sys.exit(err.exit_code)"
     )
@@ -222,7 +226,7 @@ def tensor(name: str, datatype: str, data: Sequence[Any], shape: Sequence[int] |
     return {"name": name, "datatype": datatype, "shape": [len(data)] if shape is None else list(shape), "data": data}
 
 
-def rides(count: int = 1, first: datetime = datetime(2024, 5, 1, 8), rider: int = 1) -> dict[str, Any]:
+def rides(count: int = 1, first: datetime = EIGHT, rider: int = 1) -> dict[str, Any]:
     """Return a good request of `count` rides, a minute apart."""
     return {
         "inputs": [
