@@ -21,7 +21,7 @@ def card(
     owner: str | None = None,
 ) -> str:
     """Return the model card as Markdown; the same records give the same text, and what is not known is left out."""
-    blocks = [title(model, owner), learned(model)]
+    blocks: list[Iterable[str]] = [title(model, owner), learned(model)]
     if verdict is not None:
         blocks.append(judged(verdict))
     if evaluation is not None:
@@ -61,7 +61,8 @@ def order(part: str) -> tuple[int, str]:
 def judged(verdict: Verdict) -> Iterator[str]:
     yield f"## Verdict: {verdict.outcome}"
     yield ""
-    yield f"Policy `{plain(verdict.policy)}`, look {verdict.look} at this holdout, evidence `{short(verdict.evaluation)}`."
+    evidence = short(verdict.evaluation)
+    yield f"Policy `{plain(verdict.policy)}`, look {verdict.look} at this holdout, evidence `{evidence}`."
     yield ""
     rows = [(finding.rule, finding.outcome, finding.limit, finding.reason) for finding in verdict.findings]
     yield from table(("rule", "outcome", "limit", "reason"), rows)

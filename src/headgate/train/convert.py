@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from headgate.errors import PermanentError
 from headgate.models.loading import Predictions
 from headgate.models.signature import Matrix, Signature
-from headgate.train import trees
+from headgate.train import nested, trees
 
 INPUT, OUTPUT = "x", "y"
 TENSOR_OPSET, TREE_OPSET = 18, 3
@@ -75,6 +75,7 @@ def converted(model: Any, signature: Signature) -> Any:
     from skl2onnx import convert_sklearn  # noqa: PLC0415 - slow
     from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
 
+    nested.register()
     options = None if signature.task == "regression" else {id(model): {"zipmap": False}}
     try:
         return convert_sklearn(

@@ -1,8 +1,8 @@
 """Histogram gradient boosting to an ONNX tree ensemble that decides exactly as scikit-learn does.
 
-skl2onnx rounds thresholds to the nearest float32, so that a row on a threshold may go the other way, and it takes
-the codes of a categorical split for numbers. Here a threshold is rounded down (x <= t is the same for every float32
-x), and a categorical split is a chain of equalities.
+skl2onnx (1.20) rounds thresholds to the nearest float32, so that a row on a threshold may go the other way, and takes
+the codes of a categorical split for numbers. Here a threshold is rounded down (`x <= t` stays the same for every
+float32 x), and a categorical split is a chain of equalities.
 """
 
 from collections.abc import Iterator
