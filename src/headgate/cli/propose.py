@@ -1,0 +1,110 @@
+"""headgate propose."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.moments import AsOf, moment
+from headgate.cli.wiring import (
+    AUTHOR,
+    DEFAULT_SERVICE_FILE,
+    EnvironmentName,
+    Project,
+    ServiceFile,
+    Standing,
+    WorkspaceFolder,
+    open_project,
+)
+from headgate.names import Uri
+from headgate.ports import Forge
+from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Situation, Update
+from headgate.propose.plan import plan
+from headgate.records.change import PullRequest
+from headgate.records.codec import Record, decode
+from headgate.records.judgement import Evaluation, Verdict
+from headgate.records.live import Trigger
+from headgate.specs.environment import CauseNote
+
+app = typer.Typer(add_completion=False)
+
+
+class Proposed(Record, frozen=True, kw_only=True, tag="proposed/1"):
+    """What became of a proposal: the pull request, or why there is none."""
+
+    pull_request: PullRequest | None
+    reason: str | None = None
+    next_step: str | None = None
+
+
+@app.command()
+def propose(
+    service: ServiceFile = DEFAULT_SERVICE_FILE,
+    workspace: WorkspaceFolder = None,
+    environment: EnvironmentName = None,
+    trigger: Annotated[Path | None, typer.Option("--trigger", help="The trigger of this run.", metavar="FILE")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="The run's name.", metavar="NAME")] = None,
+    as_of: AsOf = None,
+    source: FromFile = None,
+    out: OutFile = None,
+    output: OutputFormat = Output.text,
+) -> None:
+    """Ask for a promotion: open the pull request with its evidence, or update the one that is open."""
+    project = open_project(service, workspace)
+    verdict = take(Verdict, source, project)
+    evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
+    answered = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
+    actions = plan(
+        verdict,
+        evaluation,
+        situation(project, project.live(environment)),
+        cause_note(answered, project),
+        canary=project.spec.canary,
+        run=run,
+        at=moment(as_of),
+    )
+    done = perform(actions, project.forge)
+    leave(done, out, output, project, summary(done))
+
+
+def situation(project: Project, standing: Standing) -> Situation:
+    """Return what a plan is made in."""
+    return Situation(
+        environment=standing.environment,
+        desired=standing.desired,
+        tags=standing.tags,
+        pull_requests=tuple(project.forge.pull_requests(project.spec.service)),
+    )
+
+
+def cause_note(trigger: Trigger | None, project: Project) -> CauseNote:
+    """Return why the model was made."""
+    if trigger is None:
+        return CauseNote(cause="person", detail=f"`headgate run` by hand for {project.spec.service}")
+    return CauseNote(cause=trigger.cause, detail=trigger.detail, trigger=trigger.key)
+
+
+def perform(actions: Iterable[Action], forge: Forge) -> Proposed:
+    """Do each action; every one of them may be done twice."""
+    done = Proposed(pull_request=None)
+    for action in actions:
+        match action:
+            case Open(proposal=proposal):
+                done = Proposed(pull_request=forge.open(proposal))
+            case Update(number=number, title=title, body=body):
+                done = Proposed(pull_request=forge.update(number, title, body))
+            case Comment(number=number, text=text):
+                forge.comment(number, text)
+            case Close(number=number):
+                forge.close(number, AUTHOR)
+            case Nothing(reason=reason, next_step=next_step):
+                done = Proposed(pull_request=done.pull_request, reason=reason, next_step=next_step)
+    return done
+
+
+def summary(done: Proposed) -> str:
+    if pull := done.pull_request:
+        return f"pull request #{pull.number} {pull.state}: {pull.title}"
+    return f"nothing proposed: {done.reason}" + (f"\n  next: {done.next_step}" if done.next_step else "")
