@@ -1,15 +1,17 @@
 """The words of a pull request: a promotion argues its case, a revert shows its proof. Deterministic, and bounded."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from headgate.desired import champion
 from headgate.names import Digest, short
-from headgate.propose import evidence
+from headgate.propose import evidence, proof
 from headgate.propose.actions import Situation
-from headgate.propose.words import code, escape, one_line
+from headgate.propose.words import code, day, escape, one_line
+from headgate.records import codec
 from headgate.records.judgement import Evaluation, Verdict
-from headgate.records.live import DriftReport
+from headgate.records.live import Analysis, DriftReport, LiveTag, Revision
 from headgate.specs.canary import Canary
 from headgate.specs.environment import Version
 from headgate.specs.reading import show_duration
@@ -128,6 +130,98 @@ def read_mark(body: str) -> tuple[str, str, str, datetime | None] | None:
     except ValueError:
         return None
     return found[1], found[2], found[3], judged
+
+
+def revert_title(analysis: Analysis, healthy: LiveTag | None, *, restored: bool) -> str:
+    """Return the title of a revert: where it goes, and what failed."""
+    failed = short(analysis.revision.model)
+    to = f"REVERT to {short(healthy.revision.model)}" if healthy else "REVERT to nothing"
+    what = to if restored else f"BAN {failed}"
+    return f"{analysis.service} → {analysis.environment}: {what} (canary of {failed} failed at {analysis.weight} %)"
+
+
+def revert(
+    analysis: Analysis,
+    situation: Situation,
+    healthy: LiveTag | None,
+    *,
+    analyses: Sequence[Analysis],
+    restored: Sequence[str],
+    banned: bool,
+    spoiled: int | None,
+) -> str:
+    """Return the body of a revert: what failed beside stable, who met it, what serves now, what is banned."""
+    service, environment, failed = analysis.service, situation.environment, analysis.revision
+    pair = f"{code(short(failed.model))} with settings {code(short(failed.settings))}"
+    bans = [
+        f"{pair} is not proposed for {environment} again until `{unban_command(service, environment, failed.model)}`"
+    ]
+    lines = [
+        f"## {revert_title(analysis, healthy, restored=bool(restored))}",
+        f"**Why:** {escape(proof.sentence(analysis), 600)}.",
+        "",
+        *proof.answers(analysis),
+        "",
+        *proof.plot(analyses),
+        "",
+        "### Who met it",
+        met(analysis, analyses, spoiled),
+        "",
+        "### What serves now",
+        f"{code(short(healthy.revision.model))}, all of the traffic."
+        if healthy
+        else "Nothing: no model was live before.",
+        "",
+        "### What the failed revision changed",
+        *proof.differences(failed, healthy.revision if healthy else None),
+        "",
+        f"This restores {', '.join(code(path) for path in restored)}." if restored else "Main has moved on already.",
+        "",
+        "### What is banned",
+        *(bans if banned else ["Nothing new: the pair is banned already, or the chart alone changed."]),
+        "",
+        *folded(analysis),
+    ]
+    return bounded("\n".join(lines) + "\n")
+
+
+def unban_command(service: str, environment: str, model: str) -> str:
+    """Return what a person types to lift a ban."""
+    return f"headgate unban {service} {environment} --model {short(model)} --reason '…'"
+
+
+def met(analysis: Analysis, analyses: Sequence[Analysis], spoiled: int | None) -> str:
+    """Return how many requests met the failed revision."""
+    broke = spoiled if spoiled is not None else max((one.bad for one in proof.failing(analysis)), default=0)
+    steps = ", ".join(f"{one.weight} %" for one in analyses)
+    return (
+        f"{analysis.canary_requests:,} requests in the failed step, {broke:,} of them spoiled; "
+        f"stable answered {analysis.stable_requests:,}. "
+        f"Steps judged: {steps}; {analysis.started_at:%Y-%m-%d %H:%M:%S} … {analysis.ended_at:%H:%M:%S}."
+    )
+
+
+def undo(
+    situation: Situation, service: str, now: Revision, healthy: LiveTag, *, reason: str, restored: Sequence[str]
+) -> str:
+    """Return the body of a person's undo."""
+    lines = [
+        f"## {service} → {situation.environment}: UNDO to {short(healthy.revision.model)}",
+        f"**Because:** {escape(reason) or 'a person asked'}",
+        "",
+        f"{code(short(healthy.revision.model))} was live from {day(healthy.at)} (tag {healthy.seq}).",
+        *proof.differences(now, healthy.revision),
+        "",
+        f"This restores {', '.join(code(path) for path in restored)}. Nothing is banned.",
+    ]
+    return bounded("\n".join(lines) + "\n")
+
+
+def folded(analysis: Analysis) -> list[str]:
+    """Return the analysis itself, folded; nothing in it can end its block."""
+    text = codec.encode(analysis).decode().strip().replace("`", "\\u0060")
+    kept = text if len(text) < LIMIT // 2 else f"{text[: LIMIT // 2]}\n… cut"
+    return ["<details><summary>The analysis</summary>", "", "```json", kept, "```", "</details>"]
 
 
 def bounded(body: str) -> str:

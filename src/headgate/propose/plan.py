@@ -7,6 +7,7 @@ from headgate.errors import PermanentError
 from headgate.names import short
 from headgate.propose.actions import Action, Nothing, Situation
 from headgate.propose.attempts import asked, attempts
+from headgate.propose.body import unban_command
 from headgate.propose.proposal import proposed, version_of
 from headgate.records import codec
 from headgate.records.judgement import Evaluation, Verdict
@@ -65,8 +66,8 @@ def refused(verdict: Verdict, situation: Situation, at: datetime | None) -> Noth
         return Nothing(reason=f"{short(model)} is the champion of {environment} already")
     ban = situation.desired.ban(environment, service, model, situation.desired.settings(environment, service))
     if ban is not None:
-        step = f"headgate unban {service} {environment} --model {short(model)} --reason '…'"
-        return Nothing(reason=f"{short(model)} is banned with these settings: {ban.reason}", next_step=f"`{step}`")
+        step = f"`{unban_command(service, environment, model)}`"
+        return Nothing(reason=f"{short(model)} is banned with these settings: {ban.reason}", next_step=step)
     return stale(verdict, situation) or waiting(verdict, situation, at)
 
 
