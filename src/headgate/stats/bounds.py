@@ -98,9 +98,12 @@ def _mean_square(label: Floats, prediction: Floats, span: Bounds) -> Bounds:
 def _of_auc(label: Floats, first: Floats, second: Floats | None) -> Bounds | None:
     if first.ndim == 1:
         return _of_one_auc(label, first, second)
+    missing = np.isnan(label)
+    if len(np.unique(label[~missing])) + np.count_nonzero(missing) < first.shape[1]:
+        return None
     each: list[Bounds] = []
     for code in range(first.shape[1]):
-        against_rest = np.where(np.isnan(label), np.nan, label == code)
+        against_rest = np.where(missing, np.nan, label == code)
         one = _of_one_auc(against_rest, first[:, code], None if second is None else second[:, code])
         if one is None:
             return None

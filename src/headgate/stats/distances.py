@@ -24,7 +24,7 @@ SIMULATED = 1000
 def psi(reference: Profile, window: Profile) -> float | None:
     """Return the population stability index in nats, None when either has no rows.
 
-    Each side gets one pseudo-row spread like both together: an empty cell is finite, and matters less the fewer rows
+    Each side gets half a row in every cell that either has: an empty cell is finite, and matters less the fewer rows
     there are. Two samples of one column still differ by about (cells - 1)(1/n + 1/m) (Yurdakul & Naranjo 2020): see
     `chance_limit`.
     """
@@ -105,10 +105,10 @@ def _shares(counts: Floats) -> Floats:
 
 
 def _psi(expected: Floats, found: Floats, _: Profile) -> Floats:
-    together = _shares(expected + found)
-    p, q = _shares(expected + together), _shares(found + together)
-    ratio = np.where(together > 0, q / np.where(together > 0, p, 1), 1)
-    return np.asarray(np.sum((q - p) * np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0), axis=-1))
+    used = (expected + found > 0) / 2
+    p, q = _shares(expected + used), _shares(found + used)
+    ratio = np.divide(q, p, out=np.ones_like(p), where=used > 0)
+    return np.asarray(np.sum((q - p) * np.log(ratio), axis=-1))
 
 
 def _jensen_shannon(expected: Floats, found: Floats, _: Profile) -> Floats:

@@ -56,7 +56,8 @@ def cuts(values: ArrayLike, bins: int = 20) -> tuple[float, ...]:
     quantiles, times = np.unique(ordered[at], return_counts=True)
     first = ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
     spikes, opened = (first, first) if len(first) <= bins else (quantiles[times > 1], quantiles[:-1])
-    closed = np.nextafter(np.append(spikes, ordered[-1]), np.inf)
+    with np.errstate(over="ignore"):  # the largest double has no successor
+        closed = np.nextafter(np.append(spikes, ordered[-1]), np.inf)
     every = np.unique(np.concatenate((opened, closed)))
     return tuple(every[np.isfinite(every)].tolist())
 
