@@ -1,6 +1,7 @@
 """A step of a graph, and the continuous-training graph itself."""
 
 from datetime import timedelta
+from typing import Literal
 
 import msgspec
 
@@ -12,13 +13,18 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
 
     step: str
     field: str
-    operator: str
-    """`==` or `!=`."""
+    operator: Literal["==", "!="]
     value: str
 
     def holds(self, record: bytes) -> bool:
         """Say whether the comparison is true of the record's JSON."""
-        found = msgspec.json.decode(record)[self.field]
+        try:
+            found = msgspec.json.decode(record)[self.field]
+        except (msgspec.DecodeError, KeyError, TypeError) as err:
+            raise PermanentError(
+                f"the record of step {self.step!r} has no field {self.field!r}",
+                found=record[:80].decode(errors="replace"),
+            ) from err
         return (found == self.value) is (self.operator == "==")
 
     def __str__(self) -> str:
@@ -38,6 +44,12 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     pure: bool = True
     """Same inputs, same record: may be skipped when its inputs were seen before."""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The steps that must have ended well before it."""
+        named = (self.reads, self.when.step if self.when else None)
+        return tuple(dict.fromkeys(verb for verb in named if verb is not None))
+
 
 CONTINUOUS_TRAINING: tuple[Step, ...] = (
     Step(verb="collect", pure=False),
@@ -56,10 +68,12 @@ CONTINUOUS_TRAINING: tuple[Step, ...] = (
 
 
 def check(graph: tuple[Step, ...]) -> None:
-    """Refuse a graph in which a step reads or asks about one that does not come before it."""
+    """Refuse a graph in which a step reads or asks about one that does not come before it, or a verb comes twice."""
     seen: set[str] = set()
     for step in graph:
-        for needed in (step.reads, step.when.step if step.when else None):
-            if needed is not None and needed not in seen:
+        if step.verb in seen:
+            raise PermanentError(f"step {step.verb!r} is in the graph twice")
+        for needed in step.needs:
+            if needed not in seen:
                 raise PermanentError(f"step {step.verb!r} needs {needed!r}, which is not before it")
         seen.add(step.verb)

@@ -3,8 +3,6 @@
 import fcntl
 import hashlib
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,9 +13,12 @@ from typing import Literal
 import msgspec
 
 from headgate.errors import TransientError
+from headgate.graph.engines.children import Children, ended_by_signals
 from headgate.graph.step import Step, check
 
 TRANSIENT = 75
+SIGNALLED = 128
+"""A shell's convention: this plus the number of the signal that ended a process."""
 BACKOFF_SECONDS = 0.5
 Outcome = Literal["done", "seen before", "not needed", "failed"]
 
@@ -38,7 +39,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     graph: tuple[Step, ...]
     folder: Path
-    """Holds `<verb>.json` and `<verb>.log`; a record that is there is not made again."""
+    """Holds `<verb>.json` and `<verb>.log`; a run that was interrupted here goes on where it ended."""
     cache: Path
     """Records by the digest of what made them, shared by all runs."""
     program: tuple[str, ...]
@@ -53,65 +54,117 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def record(self, verb: str) -> Path:
         return self.folder / f"{verb}.json"
 
+    def log(self, verb: str) -> Path:
+        return self.folder / f"{verb}.log"
+
+    def known(self, step: Step) -> Path:
+        """What says that the step was done: the record itself for a pure one, a mark in this run's folder else."""
+        return self.cache / f"{key(step, self)}.json" if step.pure else self.folder / f".{step.verb}.{key(step, self)}"
+
 
 def run(plan: Run, report: Callable[[StepEnd], None], workers: int = 2) -> dict[str, StepEnd]:
-    """Run every step whose turn comes, two at a time; a step after a failed one is not started."""
+    """Run every step whose turn comes, two at a time; a step after a failed one is not started.
+
+    On Ctrl-C, SIGTERM and SIGHUP (in the main thread), and on any error, the steps that run are ended first.
+    """
     check(plan.graph)
     plan.folder.mkdir(parents=True, exist_ok=True)
     plan.cache.mkdir(parents=True, exist_ok=True)
-    ends: dict[str, StepEnd] = {}
-    with locked(plan.folder / ".lock") as lock, ThreadPoolExecutor(workers) as pool:
-        waiting = list(plan.graph)
-        running: dict[Future[StepEnd], str] = {}
-        while waiting or running:
-            for step in [step for step in waiting if is_ready(step, ends)]:
-                waiting.remove(step)
-                running[pool.submit(run_step, step, plan, ends, lock)] = step.verb
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                end = ends[running.pop(future)] = future.result()
-                report(end)
+    children = Children()
+    with ended_by_signals(), locked(plan.folder / ".lock") as lock, ThreadPoolExecutor(workers) as pool:
+        try:
+            ends = drive(plan, lambda step, ends: pool.submit(run_step, step, plan, ends, children, lock), report)
+        except BaseException:
+            children.end()
+            raise
+        forget(plan, ends)
     return ends
+
+
+def drive(
+    plan: Run,
+    submit: Callable[[Step, Mapping[str, StepEnd]], Future[StepEnd]],
+    report: Callable[[StepEnd], None],
+) -> dict[str, StepEnd]:
+    """Submit every step when what it needs has ended well, and return how all ended."""
+    ends: dict[str, StepEnd] = {}
+    waiting = list(plan.graph)
+    running: dict[Future[StepEnd], str] = {}
+    while waiting or running:
+        for step in [step for step in waiting if is_ready(step, ends)]:
+            waiting.remove(step)
+            running[submit(step, ends)] = step.verb
+        if not running:
+            break
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            end = ends[running.pop(future)] = future.result()
+            report(end)
+    return ends
+
+
+def forget(plan: Run, ends: Mapping[str, StepEnd]) -> None:
+    """Let the same run collect and propose anew, unless it is to go on where a transient failure stopped it."""
+    if not any(end.exit_code == TRANSIENT for end in ends.values()):
+        for step in plan.graph:
+            unmark(step, plan)
+
+
+def unmark(step: Step, plan: Run) -> None:
+    """Forget that a step was done in this folder, and what a killed process half wrote."""
+    for mark in plan.folder.glob(f".{step.verb}.*"):
+        mark.unlink()
 
 
 def is_ready(step: Step, ends: Mapping[str, StepEnd]) -> bool:
     """Say whether everything the step needs has ended well."""
-    needed = {step.reads, step.when.step if step.when else None} - {None}
-    return all(verb in ends and ends[verb].outcome != "failed" for verb in needed if verb)
+    return all(verb in ends and ends[verb].outcome != "failed" for verb in step.needs)
 
 
-def run_step(step: Step, plan: Run, ends: Mapping[str, StepEnd], lock: int) -> StepEnd:
+def run_step(step: Step, plan: Run, ends: Mapping[str, StepEnd], children: Children, lock: int) -> StepEnd:
     """Run one step, unless it is not wanted or its record is known."""
     started = time.monotonic()
     if is_not_needed(step, plan, ends):
         return StepEnd(verb=step.verb, outcome="not needed", seconds=0.0, detail=f"unless {step.when or 'its input'}")
-    known = plan.cache / f"{key(step, plan)}.json"
-    if step.pure and known.exists():
-        keep(known.read_bytes(), plan.record(step.verb))
-        return StepEnd(verb=step.verb, outcome="seen before", seconds=time.monotonic() - started)
-    attempts = 0
-    code = TRANSIENT
-    while code == TRANSIENT and attempts <= step.retries:
-        if attempts:
-            time.sleep(BACKOFF_SECONDS * 2**attempts)
-        attempts += 1
-        code = start(step, plan, lock)
-    if code == 0 and step.pure:
-        keep(plan.record(step.verb).read_bytes(), known)
+    known, record = plan.known(step), plan.record(step.verb)
+    if known.exists() and (step.pure or record.exists()):
+        if step.pure:
+            keep(known.read_bytes(), record)
+        return StepEnd(verb=step.verb, outcome="seen before", seconds=time.monotonic() - started, attempts=0)
+    code, attempts = attempt(step, plan, children, lock)
+    left = record.exists()
+    if code == 0 and left:
+        keep(record.read_bytes() if step.pure else b"", known)
     return StepEnd(
         verb=step.verb,
-        outcome="done" if code == 0 else "failed",
+        outcome="done" if code == 0 and left else "failed",
         seconds=time.monotonic() - started,
-        exit_code=code,
-        detail="" if code == 0 else tail(plan.folder / f"{step.verb}.log"),
+        exit_code=code if code or left else 1,
+        detail=explain(code, plan.log(step.verb), left=left),
         attempts=attempts,
     )
 
 
+def attempt(step: Step, plan: Run, children: Children, lock: int) -> tuple[int, int]:
+    """Start the step until it ends other than transiently, at most `retries` times more; return (exit code, tries)."""
+    for tried in range(1, step.retries + 2):
+        code = start(step, plan, children, lock)
+        if code != TRANSIENT or tried > step.retries or children.ending.wait(BACKOFF_SECONDS * 2**tried):
+            break
+    return code, tried
+
+
+def explain(code: int, log: Path, *, left: bool) -> str:
+    """Return what a person reads of a step that failed, nothing of one that did not."""
+    if code == 0:
+        return "" if left else f"exit 0, and it left no record\n{tail(log)}".strip()
+    if code > SIGNALLED:
+        return f"ended by signal {code - SIGNALLED}\n{tail(log)}".strip()
+    return tail(log)
+
+
 def is_not_needed(step: Step, plan: Run, ends: Mapping[str, StepEnd]) -> bool:
-    """Say whether the step's condition is false, or the step it reads was itself not needed."""
-    if step.reads is not None and ends[step.reads].outcome == "not needed":
+    """Say whether the step's condition is false, or a step it reads or asks about was itself not needed."""
+    if any(ends[verb].outcome == "not needed" for verb in step.needs):
         return True
     return step.when is not None and not step.when.holds(plan.record(step.when.step).read_bytes())
 
@@ -125,33 +178,29 @@ def key(step: Step, plan: Run) -> str:
     return hashed.hexdigest()
 
 
-def start(step: Step, plan: Run, lock: int) -> int:
-    """Start the step's process and return its exit code; past the deadline it is ended and counts as transient."""
+def start(step: Step, plan: Run, children: Children, lock: int) -> int:
+    """Run the step's process once and return its exit code; past the deadline it is ended and counts as transient."""
+    record, log = plan.record(step.verb), plan.log(step.verb)
+    record.unlink(missing_ok=True)
+    unmark(step, plan)
     source = ("--from", str(plan.record(step.reads))) if step.reads else ()
-    command = [
-        *plan.program,
-        step.verb,
-        *source,
-        "--out",
-        str(plan.record(step.verb)),
-        *plan.common,
-        *plan.arguments.get(step.verb, ()),
-    ]
-    with (plan.folder / f"{step.verb}.log").open("ab") as log:
-        # The child inherits the run's lock: if this process dies, the next run waits until the child has ended.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,))
-        try:
-            return process.wait(timeout=step.deadline.total_seconds())
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return TRANSIENT
+    arguments = (*plan.common, *plan.arguments.get(step.verb, ()))
+    command = [*plan.program, step.verb, *source, "--out", str(record), *arguments]
+    code = children.run(command, log, step.deadline, lock)
+    if code is None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{step.verb} is ended: its deadline of {step.deadline} is over\n")
+        return TRANSIENT
+    return code if code >= 0 else SIGNALLED - code
 
 
 def keep(content: bytes, path: Path) -> None:
     """Write a file that is either whole or absent."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 

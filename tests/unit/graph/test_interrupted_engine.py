@@ -1,0 +1,125 @@
+"""Does an engine that is ended from outside leave nobody behind and lose nothing?"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from headgate.graph.step import Step
+from unit.graph.stage import Stage, is_running, waited
+
+ENGINE = """
+import sys
+from pathlib import Path
+import msgspec
+from headgate.graph.engines import children, local
+from headgate.graph.step import Step
+from unit.graph.stage import Stage
+children.GRACE_SECONDS = 0.3
+stage = object.__new__(Stage)
+stage.root = Path(sys.argv[1]); stage.plot = stage.root / "plot"; stage.facts = {}
+graph = msgspec.json.decode((stage.root / "graph.json").read_bytes(), type=tuple[Step, ...])
+local.run(stage.plan(*graph), lambda end: None)
+"""
+A = Step(verb="a", pure=False)
+B = Step(verb="b", reads="a")
+C = Step(verb="c", reads="b", pure=False)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Return an empty stage."""
+    return Stage(tmp_path)
+
+
+@contextmanager
+def engine(stage: Stage, *graph: Step) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an engine in a process of its own."""
+    stage.write_plan(*graph)
+    tests = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENGINE, str(stage.root)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((tests, os.environ.get("PYTHONPATH", "")))},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("scene", ["family", "stubborn"])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_to_the_engine_ends_every_process_of_the_run(
+    stage: Stage, number: signal.Signals, code: int, scene: str
+) -> None:
+    """Those that two steps started, and those that don't listen; and no follower starts."""
+    stage.script("a", scene)
+    stage.script("b", "family")
+    with engine(stage, A, Step(verb="b"), Step(verb="c", reads="a")) as process:
+        stage.until("child" if scene == "family" else "start", "a")
+        stage.until("child", "b")
+        process.send_signal(number)
+
+        ended = process.wait(10)
+
+    assert ended == code
+    assert not any(is_running(event.pid) for event in stage.events())
+    assert sorted(stage.started()) == ["a", "b"]
+
+
+def test_a_killed_engine_and_the_same_run_again_end_as_if_nothing_had_happened(stage: Stage) -> None:
+    """What was done is not done again, what was being done is never done twice at once."""
+    stage.script("b", "sleep:0.6", "ok")
+    with engine(stage, A, B, C) as process:
+        stage.until("start", "b")
+        process.kill()
+        process.wait()
+
+    ends = stage.run(A, B, C)
+
+    assert [end.outcome for end in ends.values()] == ["seen before", "done", "done"]
+    assert stage.started() == ["a", "b", "b", "c"]
+    first_end, second_start = (
+        next(e.at for e in stage.events() if (e.what, e.verb) == ("end", "b")),
+        [e.at for e in stage.events() if (e.what, e.verb) == ("start", "b")][1],
+    )
+    assert first_end < second_start
+    calm = Stage(stage.root / "calm")
+    calm.run(A, B, C)
+    assert stage.records() == calm.records()
+
+
+def test_a_run_that_was_interrupted_between_steps_goes_on(stage: Stage) -> None:
+    """Ctrl-C, then the same command."""
+    stage.script("b", "sleep:60", "ok")
+    with engine(stage, A, B, C) as process:
+        stage.until("start", "b")
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+    ends = stage.run(A, B, C)
+
+    assert [end.outcome for end in ends.values()] == ["seen before", "done", "done"]
+
+
+def test_a_killed_engine_frees_the_run_as_soon_as_its_last_step_has_ended(stage: Stage) -> None:
+    """The lock lives in the kernel: no stale file, no waiting for a timeout."""
+    stage.script("a", "sleep:0.3")
+    with engine(stage, A) as process:
+        started = stage.until("start", "a")
+        process.kill()
+        process.wait()
+
+    stage.run(A)
+
+    waited(lambda: None if is_running(started.pid) else True)
+    assert stage.started() == ["a", "a"]
