@@ -1,5 +1,7 @@
 """Metric names, labels and buckets: the server writes them, canary, scraper and PromQL read them."""
 
+from dataclasses import dataclass
+
 REQUESTS = "headgate_requests_total"
 """Counter by service, model and code: every answer of the inference endpoints, refusals included."""
 
@@ -41,3 +43,29 @@ MODEL_HEADER = "headgate-model"
 
 FAULT_HEADER = "headgate-fault"
 """Answer header: the fault of serving.yaml that spoiled this answer; absent from any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The counters of one metric that are summed: all of them, or those whose label matches entirely."""
+
+    metric: str
+    label: str | None = None
+    pattern: str = ""
+    """A regular expression, or `{bound}`: the limit's bucket bound in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of all answers: either the bad ones are counted, or the good ones."""
+
+    total: Series
+    bad: Series | None = None
+    good: Series | None = None
+
+
+SHARES = {
+    "errors": Share(total=Series(REQUESTS), bad=Series(REQUESTS, CODE, "5..")),
+    "p99": Share(total=Series(REQUEST_SECONDS + "_count"), good=Series(REQUEST_SECONDS + "_bucket", "le", "{bound}")),
+}
+"""What a canary's questions count; scraper and PromQL read the same lines."""

@@ -20,8 +20,8 @@ class Limits(Spec, frozen=True, kw_only=True):
 class Canary(Spec, frozen=True, kw_only=True):
     """How a new revision takes over; the environment's serving.yaml wins over service.yaml."""
 
-    steps: tuple[Annotated[int, Meta(ge=1, le=99)], ...] = (10, 25, 50)
-    """Percent of traffic; then all of it."""
+    steps: Annotated[tuple[Annotated[int, Meta(ge=1, le=99)], ...], Meta(min_length=1)] = (10, 25, 50)
+    """Percent of traffic; then all of it. At least one: nothing takes over unjudged."""
     pause: timedelta = timedelta(minutes=5)
     """How long a step lasts at least."""
     min_requests: Annotated[int, Meta(ge=1)] = 100

@@ -1,0 +1,251 @@
+"""Is the canary as good as it must be? Counts become answers, answers a judgement, a judgement the next move.
+
+Every question is a share: of a track's answers since the step began, how many were bad. The bounds hold at every look
+(stats.sequential), so a canary may be judged after each answer without being aborted by chance more often than ALPHA.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import lgamma
+from typing import Literal
+
+from headgate.errors import PermanentError
+from headgate.measures import BUCKETS_SECONDS, SHARES, Series, Share
+from headgate.names import Name, did_you_mean
+from headgate.ports import Count
+from headgate.records.live import Analysis, Answer, Target
+from headgate.specs.canary import Canary, Limits
+from headgate.stats.sequential import PRIOR_BAD, PRIOR_GOOD, bernoulli_bounds
+
+ALPHA = 0.05
+"""How often, at most, a canary that just keeps every limit is aborted, over all its steps, questions and looks."""
+SLOW_SHARE = 0.01
+"""p99: one answer in a hundred may be slower than `limits.p99_ms`."""
+
+Decision = Literal["hold", "advance", "promote", "abort", "end"]
+OUTCOMES: tuple[Literal["fail", "error", "inconclusive", "pass"], ...] = ("fail", "error", "inconclusive", "pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a canary: a share of its answers, and the limit that the share must keep."""
+
+    name: str
+    about: str
+    """A bad answer, in words: completes "3 of 200 answers …"."""
+    share: Share
+    limit: Callable[[Limits], float]
+    """The largest share allowed."""
+    threshold: Callable[[Limits], float]
+    """The number in `limits` that says what a bad answer is; what Metrics.ask is given."""
+
+
+QUESTIONS: dict[str, Question] = {
+    "errors": Question(
+        name="errors",
+        about="had a 5xx code",
+        share=SHARES["errors"],
+        limit=lambda limits: limits.errors,
+        threshold=lambda limits: limits.errors,
+    ),
+    "p99": Question(
+        name="p99",
+        about="were slower than the limit",
+        share=SHARES["p99"],
+        limit=lambda _: SLOW_SHARE,
+        threshold=lambda limits: limits.p99_ms,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the metrics say about one question: cumulative counts since the step began, None where there are none."""
+
+    canary: Count | None
+    stable: Count | None = None
+    error: str | None = None
+    """Why the metrics could not be asked; then the counts mean nothing."""
+
+
+def asked(plan: Canary) -> list[Question]:
+    """Return the plan's questions; PermanentError for an unknown one or a p99 limit that no bucket can count."""
+    for name in plan.questions:
+        if name not in QUESTIONS:
+            raise PermanentError(
+                f"canary.questions names {name!r}.{did_you_mean(name, QUESTIONS)}",
+                found=f"known: {', '.join(QUESTIONS)}",
+            )
+    if "p99" in plan.questions and plan.limits.p99_ms / 1000 not in BUCKETS_SECONDS:
+        bounds = ", ".join(f"{bound * 1000:g}" for bound in BUCKETS_SECONDS)
+        raise PermanentError(
+            f"canary.limits.p99_ms is {plan.limits.p99_ms:g}, which no bucket of the server's histogram ends at",
+            next_step=f"choose one of {bounds}",
+        )
+    return [QUESTIONS[name] for name in plan.questions]
+
+
+def level(plan: Canary) -> float:
+    """Return the part of ALPHA that one question may spend in one step, however often it is looked at."""
+    return ALPHA / max(1, len(plan.steps) * len(plan.questions))
+
+
+def answer(question: Question, sample: Sample, plan: Canary) -> Answer:
+    """Answer one question.
+
+    fail: the share is over its limit beyond doubt. pass: enough answers, and the share seen keeps the limit.
+    inconclusive: too few answers, or a share over the limit that chance explains. error: the metrics cannot be asked.
+    """
+    limit, counted = question.limit(plan.limits), sample.canary
+    if sample.error is not None:
+        return unanswered(question, limit, "error", sample.error)
+    if counted is None or counted.requests == 0:
+        return unanswered(question, limit, "inconclusive", "no answer of the canary was counted yet")
+    low, high = bernoulli_bounds(counted.bad, counted.requests, level(plan))
+    share = counted.bad / counted.requests
+    outcome: Literal["pass", "fail", "inconclusive"] = "inconclusive"
+    detail = f"{counted.bad} of {counted.requests} answers {question.about}"
+    if low > limit:
+        outcome = "fail"
+        detail += f": at least {low:.2%}, {limit:.2%} is allowed"
+    elif counted.requests < plan.min_requests:
+        detail += f"; {plan.min_requests} answers are needed"
+    elif share > limit:
+        detail += f": over {limit:.2%}, which chance may explain"
+    else:
+        outcome = "pass"
+    return Answer(
+        question=question.name,
+        outcome=outcome,
+        bad=counted.bad,
+        requests=counted.requests,
+        share=share,
+        low=low,
+        high=high,
+        limit=limit,
+        stable_share=share_of(sample.stable),
+        detail=detail,
+    )
+
+
+def unanswered(question: Question, limit: float, outcome: Literal["inconclusive", "error"], detail: str) -> Answer:
+    """Return the answer to a question about which nothing was counted."""
+    return Answer(
+        question=question.name,
+        outcome=outcome,
+        bad=0,
+        requests=0,
+        share=None,
+        low=None,
+        high=None,
+        limit=limit,
+        detail=detail,
+    )
+
+
+def share_of(count: Count | None) -> float | None:
+    """Return the share of bad answers, None when there are none at all."""
+    return count.bad / count.requests if count and count.requests else None
+
+
+def judge(
+    plan: Canary,
+    samples: Mapping[str, Sample],
+    *,
+    environment: Name,
+    service: Name,
+    target: Target,
+    weight: int,
+    started_at: datetime,
+    now: datetime,
+) -> Analysis:
+    """Judge a canary at one weight by its questions' samples; the worst answer is the outcome."""
+    answers = tuple(answer(question, samples.get(question.name, Sample(None)), plan) for question in asked(plan))
+    outcomes = {each.outcome for each in answers}
+    return Analysis(
+        service=service,
+        environment=environment,
+        commit=target.commit,
+        revision=target.revision,
+        weight=weight,
+        outcome=next((outcome for outcome in OUTCOMES if outcome in outcomes), "inconclusive"),
+        answers=answers,
+        started_at=started_at,
+        ended_at=now,
+        canary_requests=most(sample.canary for sample in samples.values()),
+        stable_requests=most(sample.stable for sample in samples.values()),
+    )
+
+
+def most(counts: Iterable[Count | None]) -> int:
+    """Return the largest number of requests counted."""
+    return max((count.requests for count in counts if count), default=0)
+
+
+def next_move(analysis: Analysis, plan: Canary, step: int) -> Decision:
+    """Return what a rollout does after an analysis of its step, counted from 0.
+
+    Only a failed analysis aborts. A passed one moves on when the step's pause is over. Anything else holds, and at the
+    deadline ends the canary without guilt: no ban, no revert.
+    """
+    waited = analysis.ended_at - analysis.started_at
+    if analysis.outcome == "fail":
+        return "abort"
+    if analysis.outcome == "pass" and waited >= plan.pause:
+        return "advance" if step + 1 < len(plan.steps) else "promote"
+    return "end" if waited >= max(plan.deadline, plan.pause + timedelta(seconds=1)) else "hold"
+
+
+def promql(
+    question: Question, *, service: str, pod_hash: str, bound: str, limit: str, alpha: str, min_requests: str
+) -> str:
+    """Return the question as PromQL over one revision's pods: 1 fails, -1 passes, 0 and no data are inconclusive.
+
+    The arguments are numbers as text, or a chart's placeholders. The counts are cumulative since the pods began, and
+    the bound is `answer`'s: the evidence of stats.sequential with Stirling's series for the log gamma function.
+    """
+    pods = f'service="{service}",rollouts_pod_template_hash="{pod_hash}"'
+    n = summed(question.share.total, pods, bound)
+    if question.share.good:
+        bad = f"({n} - {summed(question.share.good, pods, bound)})"
+    else:
+        bad = f"({summed(question.share.bad or question.share.total, pods, bound)} or vector(0))"
+    good, all_priors = f"({n} - {bad})", PRIOR_BAD + PRIOR_GOOD
+    norm = lgamma(PRIOR_BAD) + lgamma(PRIOR_GOOD) - lgamma(all_priors)
+    mixture = f"{gamma(bad, PRIOR_BAD)} + {gamma(good, PRIOR_GOOD)} - {gamma(n, all_priors)} - ({norm:.9f})"
+    evidence = f"({mixture} - {bad} * ln({limit}) - {good} * ln(1 - {limit}))"
+    fails = f"({evidence} >= bool ln(1 / {alpha})) * ({bad} > bool {limit} * {n})"
+    passes = f"({bad} <= bool {limit} * {n}) * ({n} >= bool {min_requests})"
+    return f"{fails} - {passes}"
+
+
+def summed(series: Series, pods: str, bound: str) -> str:
+    """Return the sum of a series' counters over the pods."""
+    pattern = series.pattern.format(bound=bound)
+    operator = "=" if "{bound}" in series.pattern else "=~"
+    chosen = f',{series.label}{operator}"{pattern}"' if series.label else ""
+    return f"sum({series.metric}{{{pods}{chosen}}})"
+
+
+def gamma(count: str, prior: float) -> str:
+    """Return ln Gamma(count + prior) by Stirling's series, right to 0.0001 from 1.5 on."""
+    x = f"({count} + {prior})"
+    return f"(({x} - 0.5) * ln({x}) - {x} + 0.918938533 + 1 / (12 * {x}) - 1 / (360 * {x} * {x} * {x}))"
+
+
+def render_questions() -> str:
+    """Return serving/questions.yaml: every question as PromQL, for the chart to fill its `$placeholders`."""
+    lines = ["# Rendered from headgate.canary by `make render`; change it there.", "questions:"]
+    for question in QUESTIONS.values():
+        query = promql(
+            question,
+            service="$service",
+            pod_hash="$hash",
+            bound="$bound",
+            limit="$limit",
+            alpha="$alpha",
+            min_requests="$min_requests",
+        )
+        lines += [f"  {question.name}:", f"    bad: {question.about}", f"    promql: >-\n      {query}"]
+    return "\n".join(lines) + "\n"
