@@ -80,17 +80,25 @@ def other_half_means(column: pl.Series, target: Floats) -> Floats:
 
     A row never sees its own label, so that a column of ids has no score.
     """
-    half = np.arange(len(target)) % 2
+    half = halves(len(target))
     frame = pl.DataFrame({"category": column, "half": half, "target": target})
     means = frame.group_by("category", "half").agg(mean=pl.col("target").mean()).with_columns(half=1 - pl.col("half"))
     joined = frame.join(means, on=["category", "half"], how="left", maintain_order="left")
     return joined["mean"].fill_null(float(target.mean())).to_numpy().astype(np.float64)
 
 
+def halves(rows: int) -> NDArray[np.uint64]:
+    """Return 0 or 1 by row, the same every time and in step with no pattern of the rows (SplitMix64)."""
+    mixed = np.arange(1, rows + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed >> np.uint64(63)
+
+
 def area(values: Floats, positive: NDArray[np.bool_]) -> float | None:
-    """Return the AUC, whichever way round; None for a constant, or too few of a class."""
+    """Return the AUC, whichever way round, a half for a constant; None for too few of a class."""
     positives, negatives = int(positive.sum()), int((~positive).sum())
-    if min(positives, negatives) < FEWEST or np.ptp(values) == 0:
+    if min(positives, negatives) < FEWEST:
         return None
     area_under = (midranks(values)[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives)
     return float(max(area_under, 1 - area_under))
