@@ -26,6 +26,9 @@ from headgate.specs.reading import parse as parse_spec
 from headgate.specs.writing import FIRST_APP, FIRST_ENVIRONMENT, FIRST_SERVING, first_promotion, render_bans
 
 FileName = Literal["app.yaml", "serving.yaml", "version.yaml", "bans.yaml"]
+State = Literal["nothing yet", "live", "on its way", "canary failed", "canary ended"]
+"""Where the model that main names stands in the cluster."""
+
 PROMOTION = "promotion.yaml"
 
 S = TypeVar("S", bound=Spec)
@@ -131,6 +134,24 @@ def history(tags: Iterable[LiveTag], environment: str, service: str) -> list[Liv
     """Return a service's live and aborted tags, oldest first."""
     own = [tag for tag in tags if (tag.environment, tag.service) == (environment, service)]
     return sorted(own, key=lambda tag: (tag.at, tag.seq))
+
+
+def state_of(named: Digest | None, past: Sequence[LiveTag]) -> State:
+    """Return where the model that main names stands."""
+    live = [tag for tag in past if tag.outcome == "live"]
+    last = max(live, key=lambda tag: tag.seq, default=None)
+    if named is None or (last is not None and last.revision.model == named):
+        return "live" if last else "nothing yet"
+    since = past[past.index(last) + 1 :] if last else past
+    ended = [tag for tag in since if tag.outcome == "aborted" and tag.revision.model == named]
+    if not ended:
+        return "on its way"
+    return "canary failed" if failed_in(ended[-1]) else "canary ended"
+
+
+def failed_in(tag: LiveTag) -> bool:
+    """Say whether an analysis failed; a canary may also end by its deadline, which blames nobody."""
+    return any(analysis.outcome == "fail" for analysis in tag.analyses)
 
 
 def live_tags(messages: Iterable[str]) -> list[LiveTag]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from headgate.desired import champion, history
+from headgate.desired import champion, history, state_of
 from headgate.errors import PermanentError
 from headgate.names import short
 from headgate.propose.actions import Action, Nothing, Situation
@@ -80,18 +80,13 @@ def stale(verdict: Verdict, situation: Situation) -> Nothing | None:
         compared, current = (short(one) if one else "none" for one in (verdict.champion, now))
         return Nothing(reason=f"the champion moved from {compared} to {current}: {AGAIN}", next_step="`headgate run`")
     named = situation.desired.version(environment, service)
-    if named is None or named.model.sha256 == now:
-        return None
-    model = named.model.sha256
-    past = history(situation.tags, environment, service)
-    since = past[past.index(live) + 1 :] if live else past
-    ended = [tag for tag in since if tag.outcome == "aborted" and tag.revision.model == model]
-    if not ended:
-        return Nothing(reason=f"{short(model)} is on main and not live yet: {AGAIN} when its canary is over")
-    if any(analysis.outcome == "fail" for analysis in ended[-1].analyses):
-        return Nothing(
-            reason=f"the canary of {short(model)} failed and main still names it", next_step="merge its revert"
-        )
+    model = named.model.sha256 if named else None
+    state = state_of(model, history(situation.tags, environment, service))
+    if state == "on its way":
+        return Nothing(reason=f"{short(model or '')} is on main and not live yet: {AGAIN} when its canary is over")
+    if state == "canary failed":
+        reason = f"the canary of {short(model or '')} failed and main still names it"
+        return Nothing(reason=reason, next_step="merge its revert")
     return None
 
 
