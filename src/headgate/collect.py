@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from headgate.contract.split import known_until, matured_end, windows_until
 from headgate.contract.times import (
-    DAY,
     TICK,
     ceil_day,
     event_times,
@@ -55,10 +55,8 @@ def windows(
 ) -> dict[str, Window]:
     """Return the window of event time that each part takes, or say why the split does not fit the rows."""
     first, last = first_and_last(times)
-    split, gate_end = spec.split, end_of_gate(last, spec, as_of, gate_from)
-    gate = Window(start=gate_end - split.gate, end=gate_end)
-    tune = Window(start=gate.start - split.gap - split.tune, end=gate.start - split.gap)
-    planned = {"train": Window(start=max(tune.start - split.train, first), end=tune.start), "tune": tune, "gate": gate}
+    split = spec.split
+    planned = windows_until(end_of_gate(last, spec, as_of, gate_from), first, split)
     for part, window in planned.items():
         if not inside(times, window).any():
             raise PermanentError(
@@ -72,12 +70,10 @@ def windows(
 
 
 def end_of_gate(last: datetime, spec: Service, as_of: datetime | None, gate_from: datetime | None) -> datetime:
-    whole_days = spec.split.gate % DAY == timedelta(0)
-    known_from = ceil_day(last) if whole_days else last + TICK
-    matured = (in_utc(as_of) if as_of else known_from) - spec.data.label.matures_after
+    known = known_until(last, spec.split)
+    matured = (in_utc(as_of) if as_of else known) - spec.data.label.matures_after
     if gate_from is None:
-        end = min(matured, known_from)
-        return floor_day(end) if whole_days else end
+        return matured_end(matured, last, spec.split)
     end = in_utc(gate_from) + spec.split.gate
     if end > matured:
         moment = show_time(end + spec.data.label.matures_after)
@@ -85,7 +81,7 @@ def end_of_gate(last: datetime, spec: Service, as_of: datetime | None, gate_from
             f"gate rows from {show_time(in_utc(gate_from))} have not all matured: not before {moment}",
             next_step=f"run again at {moment} in event time",
         )
-    if end > known_from:
+    if end > known:
         raise TransientError(
             f"gate rows are asked up to {show_time(end)}, and the last row is from {show_time(last)}",
             next_step="run again when the source has later rows",

@@ -1,5 +1,6 @@
 """A first contract from the rows at hand: what was seen is promised, with slack, and ranges only warn."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -202,6 +203,10 @@ def scalar(value: object) -> str:
     >>> scalar("on"), scalar(["a", "no"]), scalar(0.05)
     ("'on'", "[a, 'no']", '0.05')
     """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(scalar, value))}]"
+    if isinstance(value, str) and not value.isprintable():
+        return json.dumps(value)
     text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")
 
