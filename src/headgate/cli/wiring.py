@@ -13,17 +13,19 @@ import typer
 
 from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
-from headgate.desired import Desired, champion, history, live_tags
+from headgate.desired import Desired, champion, file_path, history, live_tags
 from headgate.errors import PermanentError
 from headgate.features import FeatureFunction
 from headgate.names import Digest, DigestField, Name, Uri, short
 from headgate.ports import Forge, Store, Tracker
 from headgate.records.codec import Record, decode, digest, digest_of, encode
 from headgate.records.dataset import Window
+from headgate.records.judgement import Evaluation
 from headgate.records.live import LiveTag
 from headgate.records.model import Model
 from headgate.specs.contract import Contract
-from headgate.specs.reading import read
+from headgate.specs.environment import Version
+from headgate.specs.reading import parse, read
 from headgate.specs.service import Service
 
 AUTHOR = "headgate"
@@ -67,10 +69,6 @@ class Workspace:
     def latest(self) -> Path:
         """The last record of each verb, so that verbs by hand follow one another."""
         return self.root / "latest"
-
-    @property
-    def predictions(self) -> Path:
-        return self.root / "predictions"
 
     @property
     def logs(self) -> Path:
@@ -191,6 +189,17 @@ class Project:
             return read_source(str(Path(source).resolve()), self.folder, window, time=self.spec.data.time, now=now)
         named = load(reader, self.folder) if ":" in reader else reader
         return read_source(named, self.folder, window, time=self.spec.data.time, now=now)
+
+    def predictions(self, environment: str) -> Path:
+        """Where an environment's servers log what they answer."""
+        return self.workspace.root / "predictions" / environment / self.spec.service
+
+    def evidence(self, standing: Standing, model: Model) -> Evaluation:
+        """Return the evaluation that let a once-live model in, as its version.yaml names it."""
+        tag = next(tag for tag in standing.tags if tag.outcome == "live" and tag.revision.model == model.sha256)
+        path = file_path(standing.environment, self.spec.service, "version.yaml")
+        named = parse(self.forge.read(path, tag.commit) or "", Version, path)
+        return decode(self.store.get(Uri(f"evidence/{named.evidence}.json")), Evaluation, "evidence")
 
     def live(self, environment: str | None) -> Standing:
         """Return where the service stands in the named environment, or in the first of promotion.yaml."""
