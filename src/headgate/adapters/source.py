@@ -158,10 +158,11 @@ def unreadable(texts: pl.Series, source: str) -> PermanentError:
 
 
 def refuse_future(times: pl.Series, now: datetime) -> None:
-    late = times > naive(now + AHEAD)
-    if late.any():
+    late = int((times > naive(now + AHEAD)).sum())
+    if late:
+        rows = "1 row is" if late == 1 else f"{late:,} rows are"
         raise PermanentError(
-            f"{int(late.sum()):,} rows are from the future: {times.name!r} is up to {show_time(in_utc(times.max()))}",
+            f"{rows} from the future: {times.name!r} is up to {show_time(in_utc(times.max()))}",
             found=f"now is {show_time(now)}",
             next_step="times are UTC; look at time zones and clocks where the rows are written",
         )
