@@ -131,16 +131,9 @@ def answer(question: Question, sample: Sample, plan: Canary) -> Answer:
 
 def unanswered(question: Question, limit: float, outcome: Literal["inconclusive", "error"], detail: str) -> Answer:
     """Return the answer to a question about which nothing was counted."""
+    name = question.name
     return Answer(
-        question=question.name,
-        outcome=outcome,
-        bad=0,
-        requests=0,
-        share=None,
-        low=None,
-        high=None,
-        limit=limit,
-        detail=detail,
+        question=name, outcome=outcome, bad=0, requests=0, share=None, low=None, high=None, limit=limit, detail=detail
     )
 
 
@@ -197,55 +190,55 @@ def next_move(analysis: Analysis, plan: Canary, step: int) -> Decision:
     return "end" if waited >= max(plan.deadline, plan.pause + timedelta(seconds=1)) else "hold"
 
 
-def promql(
-    question: Question, *, service: str, pod_hash: str, bound: str, limit: str, alpha: str, min_requests: str
-) -> str:
-    """Return the question as PromQL over one revision's pods: 1 fails, -1 passes, 0 and no data are inconclusive.
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question in PromQL: two cumulative counts of one revision's pods."""
 
-    The arguments are numbers as text, or a chart's placeholders. The counts are cumulative since the pods began, and
-    the bound is `answer`'s: the evidence of stats.sequential with Stirling's series for the log gamma function.
-    """
+    requests: str
+    bad: str
+
+
+def promql(question: Question, *, service: str, pod_hash: str, bound: str) -> Query:
+    """Return a question as PromQL; the arguments are values or a chart's placeholders, `bound` is in seconds."""
     pods = f'service="{service}",rollouts_pod_template_hash="{pod_hash}"'
-    n = summed(question.share.total, pods, bound)
+    requests = summed(question.share.total, pods, bound)
     if question.share.good:
-        bad = f"({n} - {summed(question.share.good, pods, bound)})"
-    else:
-        bad = f"({summed(question.share.bad or question.share.total, pods, bound)} or vector(0))"
-    good, all_priors = f"({n} - {bad})", PRIOR_BAD + PRIOR_GOOD
-    norm = lgamma(PRIOR_BAD) + lgamma(PRIOR_GOOD) - lgamma(all_priors)
-    mixture = f"{gamma(bad, PRIOR_BAD)} + {gamma(good, PRIOR_GOOD)} - {gamma(n, all_priors)} - ({norm:.9f})"
-    evidence = f"({mixture} - {bad} * ln({limit}) - {good} * ln(1 - {limit}))"
-    fails = f"({evidence} >= bool ln(1 / {alpha})) * ({bad} > bool {limit} * {n})"
-    passes = f"({bad} <= bool {limit} * {n}) * ({n} >= bool {min_requests})"
-    return f"{fails} - {passes}"
+        return Query(requests, f"({requests} - {summed(question.share.good, pods, bound)})")
+    return Query(requests, f"({summed(question.share.bad or question.share.total, pods, bound)} or 0 * {requests})")
 
 
 def summed(series: Series, pods: str, bound: str) -> str:
     """Return the sum of a series' counters over the pods."""
-    pattern = series.pattern.format(bound=bound)
-    operator = "=" if "{bound}" in series.pattern else "=~"
-    chosen = f',{series.label}{operator}"{pattern}"' if series.label else ""
+    exact = series.pattern == "{bound}"
+    chosen = f',{series.label}{"=" if exact else "=~"}"{bound if exact else series.pattern}"' if series.label else ""
     return f"sum({series.metric}{{{pods}{chosen}}})"
 
 
+def promql_judgement(*, bad: str, requests: str, limit: str, alpha: str, min_requests: str) -> str:
+    """Return `answer` as PromQL over two counts: 1 fails, -1 passes, 0 and no data are inconclusive."""
+    good = f"({requests} - {bad})"
+    mixture = f"{gamma(bad, PRIOR_BAD)} + {gamma(good, PRIOR_GOOD)} - {gamma(requests, PRIOR_BAD + PRIOR_GOOD)}"
+    norm = lgamma(PRIOR_BAD + PRIOR_GOOD) - lgamma(PRIOR_BAD) - lgamma(PRIOR_GOOD)
+    evidence = f"{mixture} + {norm:.9f} - {bad} * ln({limit}) - {good} * ln(1 - {limit})"
+    fails = f"({evidence} >= bool ln(1 / {alpha})) * ({bad} > bool {limit} * {requests})"
+    return f"{fails} - ({bad} <= bool {limit} * {requests}) * ({requests} >= bool {min_requests})"
+
+
 def gamma(count: str, prior: float) -> str:
-    """Return ln Gamma(count + prior) by Stirling's series, right to 0.0001 from 1.5 on."""
+    """Return ln Gamma(count + prior) by Stirling's series, right to 0.0001 from 1.5 on: PromQL has no such function."""
     x = f"({count} + {prior})"
-    return f"(({x} - 0.5) * ln({x}) - {x} + 0.918938533 + 1 / (12 * {x}) - 1 / (360 * {x} * {x} * {x}))"
+    return f"(({x} - 0.5) * ln({x}) - {x} + 0.918938533 + 1 / (12 * {x}) - 1 / (360 * {x} ^ 3))"
 
 
 def render_questions() -> str:
     """Return serving/questions.yaml: every question as PromQL, for the chart to fill its `$placeholders`."""
     lines = ["# Rendered from headgate.canary by `make render`; change it there.", "questions:"]
     for question in QUESTIONS.values():
-        query = promql(
-            question,
-            service="$service",
-            pod_hash="$hash",
-            bound="$bound",
-            limit="$limit",
-            alpha="$alpha",
-            min_requests="$min_requests",
-        )
-        lines += [f"  {question.name}:", f"    bad: {question.about}", f"    promql: >-\n      {query}"]
+        query = promql(question, service="$service", pod_hash="$hash", bound="$bound")
+        lines += [f"  {question.name}:", f"    about: {question.about}"]
+        lines += [f"    requests: '{query.requests}'", f"    bad: '{query.bad}'"]
+    whole = promql_judgement(
+        bad="$bad", requests="$requests", limit="$limit", alpha="$alpha", min_requests="$min_requests"
+    )
+    lines += ["# 1 fails, -1 passes, 0 and no data are inconclusive.", "judgement: >-", f"  {whole}"]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from headgate.records.live import Tally, Track
 
 
 def carried(samples: Mapping[str, Sample], before: Sequence[Tally]) -> dict[str, Sample]:
-    """Return samples with the counts added that the state held when this process resumed the step; none in later ones."""
+    """Return samples plus what the state held when this process resumed the step; `before` is empty in later steps."""
     kept = {(tally.question, tally.track): Count(tally.requests, tally.bad) for tally in before}
     return {
         name: Sample(
