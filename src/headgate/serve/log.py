@@ -7,6 +7,7 @@ line, which the reader leaves out.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -93,7 +94,12 @@ def day_of(stamp: int) -> str:
     >>> day_of(1_356_998_400_000_000)
     '2013-01-01'
     """
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=stamp // DAY_MICROSECONDS)).date().isoformat()
+    return day_text(stamp // DAY_MICROSECONDS)
+
+
+@lru_cache(maxsize=4096)
+def day_text(day: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
 
 
 def read_segment(path: Path) -> pl.DataFrame | None:

@@ -29,7 +29,7 @@ class Tensor(msgspec.Struct, gc=False):
     """One named input: shape [n] or [n, 1], values flat; `data` is parsed once its datatype is accepted."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Int64, ...]
     datatype: str
     data: msgspec.Raw
 
@@ -76,6 +76,7 @@ class TensorMetadata(msgspec.Struct):
 
 REQUESTS = msgspec.json.Decoder(Request)
 ENCODER = msgspec.json.Encoder()
+INVALID_AT = re.compile(r"\$\.inputs\[(\d+)\]")
 MALFORMED_AT = re.compile(r"\(byte (\d+)\)")
 NAME_BEFORE = re.compile(rb'"name"\s*:\s*"([^"]{0,60})')
 
@@ -85,7 +86,7 @@ def decode(body: bytes) -> Request:
     try:
         return REQUESTS.decode(body)
     except msgspec.ValidationError as err:
-        raise RefusalError(f"not a V2 infer request: {explain(err)}") from err
+        raise RefusalError(f"{invalid_input(body, err)} is not as in V2: {explain(err)}") from err
     except RecursionError as err:
         raise RefusalError("the body is nested too deeply; expected flat `data`") from err
     except ValueError as err:
@@ -146,6 +147,28 @@ def metadata(service: str, version: str, inputs: Mapping[str, str], outputs: Seq
             "outputs": outputs,
         }
     )
+
+
+class Named(msgspec.Struct):
+    """As much of an input as names it."""
+
+    name: Any = None
+
+
+class Names(msgspec.Struct):
+    """As much of a request as names its inputs."""
+
+    inputs: list[Named]
+
+
+def invalid_input(body: bytes, err: msgspec.ValidationError) -> str:
+    """Return which input an error is about, by its place; else "the request"."""
+    place = INVALID_AT.search(str(err))
+    try:
+        name = msgspec.json.decode(body, type=Names).inputs[int(place.group(1))].name if place else None
+    except (ValueError, IndexError):
+        name = None
+    return f"input {quoted(name)}" if isinstance(name, str) else "the request"
 
 
 def explain(err: msgspec.ValidationError) -> str:

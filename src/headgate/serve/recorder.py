@@ -59,8 +59,7 @@ class Recorder:
         """Return each row's event day; one for all where there is no event time."""
         if self.segment.time is None:
             return [day_of(at)]
-        known = {stamp: day_of(at if stamp is None else stamp) for stamp in {*rows.stamps[self.segment.time]}}
-        return [known[stamp] for stamp in rows.stamps[self.segment.time]]
+        return [day_of(at if stamp is None else stamp) for stamp in rows.stamps[self.segment.time]]
 
     def line(self, at: int, scores: Sequence[Any], data: dict[str, bytes], rows: Admitted) -> bytes:
         stamps = {name: msgspec.json.encode(values) for name, values in rows.stamps.items()}
