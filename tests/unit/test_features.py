@@ -13,14 +13,7 @@ from headgate import features
 from headgate.errors import PermanentError
 from headgate.specs.service import Data, Label, Service
 
-TIMES = pl.Series(
-    "at",
-    [
-        datetime.fromisoformat("2013-01-01T23:00"),
-        datetime.fromisoformat("2013-01-02T01:00"),
-        datetime.fromisoformat("2013-01-02T05:00"),
-    ],
-)
+TIMES = pl.Series("at", ["2013-01-01T23:00", "2013-01-02T01:00", "2013-01-02T05:00"]).str.to_datetime()
 
 
 def service(task: str = "binary", positive: Any = None, **data: Any) -> Service:

@@ -43,10 +43,8 @@ def load(entry: str, folder: Path) -> Callable[..., Any]:
 
 
 def import_from(name: str, folder: Path, entry: str) -> ModuleType:
-    top = name.partition(".")[0]
-    own = (folder / top).is_dir() or (folder / f"{top}.py").is_file()
-    if own:
-        refuse_taken(top, folder)
+    forget_others(folder)
+    refuse_taken(name.partition(".")[0], folder)
     with importable(folder):
         try:
             return importlib.import_module(name)
@@ -70,22 +68,32 @@ def missing(err: ModuleNotFoundError, name: str, folder: Path, entry: str) -> Pe
     )
 
 
+def forget_others(folder: Path) -> None:
+    """Forget modules of other services' folders that this folder has its own of."""
+    for name, module in list(sys.modules.items()):
+        taken = has(folder, name.partition(".")[0]) and not is_in(module, folder)
+        if taken and any(is_in(module, Path(known)) for known in FOLDERS):
+            del sys.modules[name]
+
+
 def refuse_taken(top: str, folder: Path) -> None:
-    """Forget another service's modules of this name; refuse a name that an installed package already has."""
+    """Refuse a module of the folder whose name an imported package has already."""
     loaded = sys.modules.get(top)
-    if loaded is None:
-        return
-    places = [Path(place).resolve() for place in (loaded.__file__, *getattr(loaded, "__path__", ())) if place]
-    if any(place.is_relative_to(folder) for place in places):
-        return
-    if not any(place.is_relative_to(known) for place in places for known in FOLDERS):
+    if loaded is not None and has(folder, top) and not is_in(loaded, folder):
         raise PermanentError(
             f"module {top!r} of {str(folder)!r} has the name of one that is imported already",
-            found=str(places[0]) if places else "built in",
+            found=str(getattr(loaded, "__file__", None) or "built in"),
             next_step="rename it, or put it in a package of the service's name",
         )
-    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
-        del sys.modules[name]
+
+
+def has(folder: Path, top: str) -> bool:
+    return (folder / f"{top}.py").is_file() or (folder / top).is_dir()
+
+
+def is_in(module: ModuleType, folder: Path) -> bool:
+    places = (getattr(module, "__file__", None), *getattr(module, "__path__", ()))
+    return any(Path(place).is_relative_to(folder) for place in places if place)
 
 
 @contextmanager
