@@ -61,10 +61,10 @@ def engine(stage: Stage, *graph: Step) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_signal_to_the_engine_ends_every_process_of_the_run(
     stage: Stage, number: signal.Signals, code: int, scene: str
 ) -> None:
-    """Those that two steps started, and those that don't listen; and no follower starts."""
+    """Those that two steps started, and those that don't listen; no follower starts, nor `d`, whose turn has come."""
     stage.script("a", scene)
     stage.script("b", "family")
-    with engine(stage, A, Step(verb="b"), Step(verb="c", reads="a")) as process:
+    with engine(stage, A, Step(verb="b"), Step(verb="c", reads="a"), Step(verb="d")) as process:
         stage.until("child" if scene == "family" else "start", "a")
         stage.until("child", "b")
         process.send_signal(number)
@@ -74,6 +74,17 @@ def test_a_signal_to_the_engine_ends_every_process_of_the_run(
     assert ended == code
     assert not any(is_running(event.pid) for event in stage.events())
     assert sorted(stage.started()) == ["a", "b"]
+
+
+def test_a_step_is_asked_to_end_before_it_is_forced(stage: Stage) -> None:
+    """So that it can take its own temporary files away."""
+    stage.script("a", "polite")
+    with engine(stage, A) as process:
+        stage.until("start", "a")
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+    assert [event.what for event in stage.events()] == ["start", "bye"]
 
 
 def test_a_killed_engine_and_the_same_run_again_end_as_if_nothing_had_happened(stage: Stage) -> None:

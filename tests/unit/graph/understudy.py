@@ -26,7 +26,11 @@ def scene() -> str:
 
 
 action, _, value = scene().partition(":")
+if action == "polite":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(note("bye", os.getpid())))
 note("start", os.getpid())
+if action == "polite":
+    time.sleep(60)
 if action == "exit":
     sys.stdout.write(f"{verb} says why it failed\n")
     sys.stdout.flush()
