@@ -10,10 +10,10 @@ from headgate.names import Digest, Uri
 from headgate.records.dataset import Window
 from headgate.records.judgement import Comparison, Evaluation, Latency, Leak, Measured, Role
 from headgate.records.model import Model
-from headgate.specs.service import DEFAULT_METRICS, Service
+from headgate.specs.service import Service
 from headgate.stats.bounds import worst_case
 from headgate.stats.clustered import estimate, paired
-from headgate.stats.metrics import Undefined, score
+from headgate.stats.metrics import Undefined, known, score
 
 
 def measure(
@@ -62,8 +62,8 @@ def measure(
 
 
 def measured_metrics(spec: Service) -> tuple[str, ...]:
-    """Return the service's metrics, then the task's usual ones that it left out: policy packs ask for these."""
-    return tuple(dict.fromkeys((*spec.metrics, *DEFAULT_METRICS[spec.task])))
+    """Return the metrics that rules may be about, those that the task has."""
+    return tuple(metric for metric in spec.metrics_judged if spec.task in known(metric).tasks)
 
 
 def measure_one(taken: Taken, metric: str, role: Role) -> Measured:

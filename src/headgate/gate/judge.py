@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from headgate.errors import PermanentError
 from headgate.gate.rules import (
     baseline,
     calibrated,
@@ -26,7 +27,7 @@ from headgate.records.judgement import Evaluation, Finding, Verdict, VerdictOutc
 from headgate.specs import gate as spec_of
 from headgate.specs.gate import AnyRule, Pack
 from headgate.specs.service import Service
-from headgate.stats.metrics import METRICS
+from headgate.stats.metrics import METRICS, known
 from headgate.stats.spending import alpha_at
 
 RULES: dict[type[spec_of.Rule], Callable[[Any, Case], Finding]] = {
@@ -54,6 +55,7 @@ def judge(
     judged_at: datetime | None = None,
 ) -> Verdict:
     """Return the verdict: fail if any rule fails, else inconclusive if any is, else pass; warnings never decide."""
+    refuse_foreign_metrics(spec)
     alpha = alpha_at(evaluation.look, pack.alpha)
     case = Case(evaluation=evaluation, spec=spec, alpha=alpha, champion_now=champion_now)
     findings = (*already(case), *(RULES[type(rule)](rule, case) for rule in pack.rules if applies(rule, spec)))
@@ -78,9 +80,21 @@ def policy_name(pack: Pack) -> str:
 
 
 def applies(rule: AnyRule, spec: Service) -> bool:
-    """Say whether a rule is about this kind of task: a pack may hold AUC to a limit, and a regression has none."""
+    """Say whether a pack's rule is about this service: a floor on AUC says nothing about a regression."""
     metric = getattr(rule, "metric", None)
-    return metric is None or spec.task in METRICS[metric].tasks
+    return metric is None or (metric in spec.metrics_judged and spec.task in known(metric).tasks)
+
+
+def refuse_foreign_metrics(spec: Service) -> None:
+    """Raise for a rule of the service's own about a metric that its task does not have: it would never be asked."""
+    for rule in spec.gate.rules:
+        metric = getattr(rule, "metric", None)
+        if metric is not None and spec.task not in known(metric).tasks:
+            raise PermanentError(
+                f"gate rule {rule.__struct_config__.tag!r} names metric {metric!r}, which a {spec.task} task has not",
+                found=f"metrics of {spec.task}: {', '.join(m.name for m in METRICS.values() if spec.task in m.tasks)}",
+                next_step="correct gate.rules in service.yaml",
+            )
 
 
 def already(case: Case) -> tuple[Finding, ...]:

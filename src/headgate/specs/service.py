@@ -134,5 +134,11 @@ class Service(Spec, frozen=True, kw_only=True):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics to measure, the leading one first."""
+        """The metrics that people see, the leading one first."""
         return self.evaluate.metrics or DEFAULT_METRICS[self.task]
+
+    @property
+    def metrics_judged(self) -> tuple[str, ...]:
+        """Every metric that a rule may be about: the service's, the task's usual ones, those its own rules name."""
+        named = (getattr(rule, "metric", None) for rule in self.gate.rules)
+        return tuple(dict.fromkeys((*self.metrics, *DEFAULT_METRICS[self.task], *filter(None, named))))

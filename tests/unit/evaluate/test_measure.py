@@ -16,6 +16,7 @@ from headgate.names import Digest, Uri
 from headgate.records.codec import decode, encode
 from headgate.records.dataset import Window
 from headgate.records.judgement import Comparison, Evaluation, Latency, Measured, Role
+from headgate.specs import gate
 from headgate.specs.service import Evaluate, Service
 from headgate.stats.clustered import interval
 from unit.evaluate.worlds import binary_world, days_of, frame_of
@@ -174,6 +175,15 @@ def test_metrics_the_service_names_come_first_and_the_usual_ones_follow() -> Non
     found = measured(world(), service(evaluate=Evaluate(metrics=("brier",))))
 
     assert list(dict.fromkeys(m.metric for m in found.metrics)) == ["brier", "auc", "log_loss"]
+
+
+def test_a_metric_that_only_a_rule_names_is_measured_too() -> None:
+    """A service's own rule is never about a number that is missing."""
+    rules = (gate.Floor(metric="accuracy", limit=0.5), gate.Floor(metric="rmse", limit=1.0))
+
+    found = measured(world(), service(gate=gate.Gate(rules=rules)))
+
+    assert list(dict.fromkeys(m.metric for m in found.metrics)) == ["auc", "log_loss", "accuracy"]
 
 
 def test_worst_cases_hold_whatever_the_missing_labels_are() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headgate.errors import PermanentError
 from headgate.gate.judge import RULES, already, judge
 from headgate.gate.rules.case import Case
 from headgate.names import Digest
@@ -325,11 +326,20 @@ def test_the_champion_itself_is_no_candidate() -> None:
     assert already(Case(evaluation=evaluation(champion=None), spec=service(), alpha=ALPHA, champion_now=None)) == ()
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_a_rule_about_another_tasks_metric_does_not_apply(task: Task) -> None:
-    """A pack's floor on AUC leaves no finding where there is no AUC."""
+@pytest.mark.parametrize(("task", "asked"), [("binary", True), ("multiclass", False), ("regression", False)])
+def test_a_packs_rule_about_a_metric_of_other_tasks_is_not_asked(task: Task, *, asked: bool) -> None:
+    """A pack's floor on AUC leaves no finding where there is no AUC, or several classes have none by default."""
     pack = Pack(pack="p", why="w", rules=(gate.Floor(metric="auc", limit=0.6),))
 
     verdict = judge(evaluation(), pack, service(task), CHAMPION)
 
-    assert len(verdict.findings) == (0 if task == "regression" else 1)
+    assert bool(verdict.findings) is asked
+
+
+def test_a_services_own_rule_about_a_metric_of_other_tasks_is_refused() -> None:
+    """It would never be asked, and its author thinks it is."""
+    rules = (gate.Floor(metric="auc", limit=0.6),)
+    spec = service("regression", gate=gate.Gate(rules=rules))
+
+    with pytest.raises(PermanentError, match="'floor' names metric 'auc', which a regression task has not"):
+        judge(evaluation(), Pack(pack="p", why="w", rules=rules), spec, CHAMPION)
