@@ -17,6 +17,7 @@ from headgate.cli.wiring import (
     Standing,
     WorkspaceFolder,
     open_project,
+    wall_clock,
 )
 from headgate.names import Uri
 from headgate.ports import Forge
@@ -52,7 +53,8 @@ def propose(
     output: OutputFormat = Output.text,
 ) -> None:
     """Ask for a promotion: open the pull request with its evidence, or update the one that is open."""
-    project = open_project(service, workspace)
+    at = moment(as_of)
+    project = open_project(service, workspace, (lambda: at) if at else wall_clock)
     verdict = take(Verdict, source, project)
     evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
     answered = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
@@ -63,7 +65,7 @@ def propose(
         cause_note(answered, project),
         canary=project.spec.canary,
         run=run,
-        at=moment(as_of),
+        at=at,
     )
     done = perform(actions, project.forge)
     leave(done, out, output, project, summary(done))

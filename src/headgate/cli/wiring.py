@@ -1,8 +1,9 @@
 """The only composition root: which adapters stand behind the ports, and what every command starts from."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,6 +80,11 @@ class Workspace:
         return self.root / "mlflow"
 
 
+def wall_clock() -> datetime:
+    """Return now."""
+    return datetime.now(UTC)
+
+
 class Look(Record, frozen=True, kw_only=True, tag="look/1"):
     """One model judged on one holdout: gate rows that overlap in time are the same holdout."""
 
@@ -115,6 +121,8 @@ class Project:
     service_file: Path
     spec: Service
     workspace: Workspace
+    clock: Callable[[], datetime] = wall_clock
+    """Now: event time where history is replayed."""
 
     @property
     def folder(self) -> Path:
@@ -142,7 +150,7 @@ class Project:
     def forge(self) -> Forge:
         if not self.workspace.env.exists():
             raise PermanentError(f"no env repo at {str(self.workspace.env)!r}", next_step="`headgate init` makes one")
-        return GitDir(self.workspace.env, AUTHOR)
+        return GitDir(self.workspace.env, AUTHOR, self.clock)
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -255,12 +263,12 @@ def model_record(service: str, sha256: Digest) -> Uri:
     return Uri(f"model-records/{service}/{sha256}.json")
 
 
-def open_project(service_file: Path, workspace: Path | None) -> Project:
+def open_project(service_file: Path, workspace: Path | None, clock: Callable[[], datetime] = wall_clock) -> Project:
     """Return the project a service.yaml describes."""
     path = service_file.resolve()
     spec = read(path, Service)
     root = workspace or path.parent / ".headgate"
-    return Project(service_file=path, spec=spec, workspace=Workspace(root.resolve()))
+    return Project(service_file=path, spec=spec, workspace=Workspace(root.resolve()), clock=clock)
 
 
 def quiet_libraries() -> None:

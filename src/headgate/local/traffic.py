@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import aiohttp
 import msgspec
 import polars as pl
+
+from headgate.measures import FAULT_HEADER, MODEL_HEADER
 
 TIMEOUT_SECONDS = 30.0
 HEADERS = {"content-type": "application/json"}
@@ -24,8 +26,10 @@ class Counts:
     """No answer in time, a broken connection, or a status other than 200."""
     slow: int = 0
     """Answers later than the limit."""
-    models: dict[str, int] = field(default_factory=dict)
-    """Answers by the header `headgate-model`."""
+    spoiled: int = 0
+    """Answers that bear a fault's header."""
+    models: dict[tuple[int, str], int] = field(default_factory=dict)
+    """Answers by the canary's weight when they were sent, and the header `headgate-model`."""
     reasons: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
@@ -33,18 +37,28 @@ class Counts:
         self.rows += other.rows
         self.failed += other.failed
         self.slow += other.slow
-        for mine, more in ((self.models, other.models), (self.reasons, other.reasons)):
-            for key, count in more.items():
-                mine[key] = mine.get(key, 0) + count
+        self.spoiled += other.spoiled
+        for pair, count in other.models.items():
+            self.models[pair] = self.models.get(pair, 0) + count
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
 
 
 class Client:
     """Sends frames of raw rows to one address, several requests at a time."""
 
-    def __init__(self, url: str, service: str, datatypes: Mapping[str, str], concurrency: int = 8) -> None:
+    def __init__(
+        self,
+        url: str,
+        service: str,
+        datatypes: Mapping[str, str],
+        concurrency: int = 8,
+        weight: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.infer = f"{url}/v2/models/{service}/infer"
         self.datatypes = datatypes
         self.concurrency = concurrency
+        self.weight = weight
         self.slow_seconds = 0.05
         self.counts = Counts()
         self._session: aiohttp.ClientSession | None = None
@@ -76,11 +90,12 @@ class Client:
             raise RuntimeError("the client is used as `async with Client(...)`")
         seen.sent += 1
         seen.rows += frame.height
-        started = time.monotonic()
+        started, weight = time.monotonic(), self.weight()
         try:
             async with self._session.post(self.infer, data=body(frame, self.datatypes)) as answer:
                 content = await answer.read()
-                model = answer.headers.get("headgate-model", "")
+                model = answer.headers.get(MODEL_HEADER, "")
+                seen.spoiled += FAULT_HEADER in answer.headers
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError) as err:
             fail(seen, type(err).__name__)
@@ -88,7 +103,7 @@ class Client:
         if status != 200:
             fail(seen, f"{status} {content[:200].decode(errors='replace')}")
             return
-        seen.models[model] = seen.models.get(model, 0) + 1
+        seen.models[weight, model] = seen.models.get((weight, model), 0) + 1
         seen.slow += time.monotonic() - started > self.slow_seconds
 
 
