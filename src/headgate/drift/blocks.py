@@ -18,6 +18,8 @@ Codes = NDArray[np.int64]
 PARTIAL = -1
 """The code of rows in no whole block: they are part of every block's rest."""
 MOST_BLOCKS = 100
+WHOLE = 0.8
+"""Share of its length that the oldest block must span: a week of one row a day spans six days."""
 
 
 class Null(Part, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ def codes(rows: int, times: pl.Series | None, length: timedelta, min_rows: int) 
         return np.full(rows, PARTIAL, dtype=np.int64)
     step = length / timedelta(microseconds=1)
     before_end = np.nanmax(moments) - moments
-    whole = np.floor((np.nanmax(before_end) + step * 0.02) / step)
+    whole = np.floor(np.nanmax(before_end) / step + 1 - WHOLE)
     block = np.nan_to_num(np.floor(before_end / step), nan=np.inf)
     return np.where(block < max(whole, 1), block, PARTIAL).astype(np.int64)
 
