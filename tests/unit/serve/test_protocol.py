@@ -11,7 +11,6 @@ from headgate.serve import protocol
 from headgate.serve.refusal import RefusalError
 from unit.serve.running import tensor
 
-
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
@@ -50,11 +49,11 @@ def parse(body: bytes) -> list[list[Any]]:
         (request(tensor("d", "FP64", [1.0], [-1])), "input 'd' has shape '[-1]'; expected [n] or [n, 1]"),
         (request(tensor("d", "FP64", [1.0], [])), "input 'd' has shape '[]'"),
         (request(tensor("d", "FP64", [1.0] * 4, [2, 2])), "input 'd' has shape '[2, 2]'"),
-        (request(tensor("d", "FP64", [1.0], [2**63, 2**63])), "input 'd' has shape"),
+        (request(tensor("d", "FP64", [1.0], [2**62, 2**62])), "input 'd' has shape"),
         (request(tensor("d", "FP64", [1.0], [2**40])), "input 'd' has 1 values"),
         (request(tensor("d", "FP64", [1.0], [2**64])), "input 'd' is not as in V2: inputs[0].shape[0]"),
         (request(tensor("d", "FP64", [1.0], [10**4200])), "input 'd'"),
-        (request(tensor("a", "FP64", [1.0]), {**tensor("d", "FP64", [1.0]), "shape": "1"}), "input 'd' is not as in V2"),
+        (request(tensor("a", "FP64", [1.0]), {**tensor("d", "FP64", [1]), "shape": "1"}), "input 'd' is not as"),
         (request(tensor("d", "FP16", [1.0])), "input 'd' has datatype 'FP16'; known here: BOOL"),
         (b'{"inputs": [{"name": "d", "data": ' + DEEP + b"}]}", "nested"),
         (b'{"inputs": ' + DEEP + b"}", "the request is not as in V2"),
