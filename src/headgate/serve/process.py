@@ -191,7 +191,10 @@ class Server(uvicorn.Server):
     def flush(self) -> None:
         served = self.application.served
         if served.recorder:
+            before = served.recorder.trouble
             served.recorder.flush()
+            if (trouble := served.recorder.trouble) and trouble != before:
+                sys.stderr.write(f"{trouble}; rows wait in memory until it takes them\n")
             served.meters.lost(served.recorder.forgive())
 
 

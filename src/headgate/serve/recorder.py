@@ -26,7 +26,7 @@ class Recorder:
     def __init__(self, folder: Path, segment: Segment) -> None:
         self.folder = folder
         self.segment = segment
-        self.name = f"{short(segment.model)}-{os.getpid()}-{time.time_ns()}.jsonl"
+        self.name = fresh_name(segment)
         self.head = msgspec.json.encode(segment) + b"\n"
         self.keys = {name: msgspec.json.encode(name) + b":" for name in segment.columns}
         self.waiting: dict[str, list[bytes]] = defaultdict(list)
@@ -105,10 +105,22 @@ class Recorder:
             try:
                 write_all(descriptor, content if size else self.head + content)
             except OSError:
-                os.ftruncate(descriptor, size)
+                self.take_back(descriptor, size)
                 raise
         finally:
             os.close(descriptor)
+
+    def take_back(self, descriptor: int, size: int) -> None:
+        """Undo a half-written append; where even that fails the torn file is left behind, and a new one begun."""
+        try:
+            os.ftruncate(descriptor, size)
+        except OSError:
+            self.name = fresh_name(self.segment)
+
+
+def fresh_name(segment: Segment) -> str:
+    """Return a file name that no other process has, nor this one had."""
+    return f"{short(segment.model)}-{os.getpid()}-{time.time_ns()}.jsonl"
 
 
 def part_of(rows: Admitted, chosen: Sequence[int]) -> Admitted:
