@@ -22,7 +22,7 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 """A counter: its metric and its labels, sorted."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Scraped:
     """One server's counters: as last read, and how far they grew in all, restarts included."""
 
@@ -144,9 +144,9 @@ def fetch(url: str, deadline_seconds: float) -> str:
 
 
 def parse(page: str) -> Iterator[tuple[Key, float]]:
-    """Yield the counters of a page in Prometheus' text format; other lines are passed over.
+    r"""Yield the counters of a page in Prometheus' text format; other lines are passed over.
 
-    >>> list(parse('# HELP a b\\na_total{code="200"} 3.0'))
+    >>> list(parse('# HELP a b\na_total{code="200"} 3.0'))
     [(('a_total', (('code', '200'),)), 3.0)]
     """
     for line in page.splitlines():
