@@ -151,15 +151,15 @@ def labels(rows: pl.DataFrame, spec: Service, classes: Sequence[str] = ()) -> ND
     if spec.task == "regression":
         return numbers(column)
     texts = class_texts(column)
-    known = pl.Series(list(classes), dtype=pl.String)
-    unseen = texts.filter(~texts.is_in(known) & texts.is_not_null())
+    codes = texts.cast(pl.Enum(list(classes)), strict=False).to_physical().cast(pl.Float64)
+    unseen = texts.filter(codes.is_null() & texts.is_not_null())
     if len(unseen):
         raise PermanentError(
             f"label {column.name!r} is {unseen[0]!r} in {len(unseen):,} rows, a class that no training row has",
             found=f"classes: {', '.join(classes[:20])}",
             next_step="bring training rows of it (a longer split.train), or group rare classes in the reader",
         )
-    return texts.cast(pl.Enum(known)).to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return codes.fill_null(float("nan")).to_numpy()
 
 
 def label_column(rows: pl.DataFrame, spec: Service) -> pl.Series:

@@ -46,7 +46,7 @@ def check_fitted(model: Any, signature: Signature) -> None:
         )
     if signature.task != "regression":
         known = np.asarray(getattr(model, "classes_", np.arange(len(signature.classes))))
-        if not np.array_equal(known.astype(np.float64, copy=False), np.arange(len(signature.classes))):
+        if known.dtype.kind not in "biuf" or not np.array_equal(known, np.arange(len(signature.classes))):
             raise PermanentError(
                 f"fit returned {kind} for classes {known.tolist()}, expected {list(range(len(signature.classes)))}",
                 next_step="fit on train.y as it is: every class is in it, by its code",

@@ -167,7 +167,7 @@ def predicted(model: Any, signature: Signature, matrix: Matrix) -> Predictions:
 
 def scored(spec: Service, check: Sample, predictions: Predictions) -> float | None:
     value = score(leading(spec), check.y, predictions)
-    return None if isinstance(value, Undefined) else value.value
+    return None if isinstance(value, Undefined) else float(value.value)
 
 
 @contextmanager

@@ -128,7 +128,6 @@ def floor32(threshold: float) -> float:
     >>> floor32(0.15) <= 0.15 < float(np.float32(0.15))
     True
     """
-    if np.isinf(threshold):
-        return threshold
-    near = np.float32(threshold)
-    return float(near if near <= threshold else np.nextafter(near, np.float32(-np.inf)))
+    with np.errstate(over="ignore"):
+        near = np.float32(threshold)
+    return float(near if float(near) <= threshold else np.nextafter(near, np.float32(-np.inf)))
