@@ -84,7 +84,7 @@ def test_a_used_port_is_a_transient_error_that_names_it() -> None:
 
 
 @given(canary=st.integers(0, 100), start=st.integers(0, 300))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_any_hundred_requests_in_a_row_split_exactly(canary: int, start: int) -> None:
     """Wherever one begins to count, 100 requests hold exactly the weight."""
     split = Split(canary)
