@@ -13,7 +13,7 @@ def judge(rule: MaxLatency, case: Case) -> Finding:
     """Pass when the measured p99 is below the limit."""
     measured, limit = case.evaluation.latency, f"< {plain(rule.p99_ms)} ms"
     if measured.calls == 0 or not math.isfinite(measured.p99_ms):
-        return answer(rule, "latency p99", "fail", "cannot be judged: latency was not measured", limit)
+        return answer(rule, "latency", "fail", "cannot be judged: latency was not measured", limit)
     reason = f"p99 {plain(measured.p99_ms)} ms, p50 {plain(measured.p50_ms)} ms in {counted(measured.calls, 'call')}"
     numbers = (Number(label="p99 ms", value=measured.p99_ms), Number(label="p50 ms", value=measured.p50_ms))
-    return answer(rule, "latency p99", "pass" if measured.p99_ms < rule.p99_ms else "fail", reason, limit, numbers)
+    return answer(rule, "latency", "pass" if measured.p99_ms < rule.p99_ms else "fail", reason, limit, numbers)
