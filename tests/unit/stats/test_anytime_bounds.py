@@ -9,8 +9,8 @@ from scipy import stats
 from headgate.errors import PermanentError
 from headgate.stats.sequential import bernoulli_bounds, log_evidence
 
-SIMULATIONS = 3000
-LOOKS = 3000
+SIMULATIONS = 2000
+LOOKS = 2500
 
 
 @pytest.mark.parametrize(("bad", "requests"), [(-1, 5), (6, 5), (0, -1)])
@@ -59,7 +59,7 @@ def test_bounds_contain_the_bounds_of_a_single_look(bad: int, more: int) -> None
 @pytest.mark.parametrize("alpha", [0.05, 0.2])
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.5, 0.95])
 def test_looking_after_every_request_keeps_the_level(share: float, alpha: float) -> None:
-    """The true share is outside at any of 3,000 looks in no more than alpha of the runs."""
+    """The true share is outside at any of 2,500 looks in no more than alpha of the runs."""
     random = np.random.default_rng(int(share * 1000))
     bad = np.cumsum(random.random((SIMULATIONS, LOOKS), dtype=np.float32) < share, axis=1, dtype=np.int32)
 

@@ -42,6 +42,18 @@ def test_a_block_bootstrap_of_days_agrees(metric: str) -> None:
     assert drawn.standard_error == pytest.approx(by_formula.standard_error, rel=0.12)
 
 
+def test_a_block_bootstrap_counts_ties_by_half() -> None:
+    """A model that says only yes or no: ties counted in full would give another error."""
+    random = np.random.default_rng(3)
+    label = (random.random(2000) < 0.3).astype(float)
+    yes = (random.random(2000) < 0.02 + 0.28 * label).astype(float)
+    by_formula = estimate(score("auc", label, yes))
+
+    drawn = block_bootstrap("auc", label, yes, draws=600)
+
+    assert drawn.standard_error == pytest.approx(by_formula.standard_error, rel=0.12)
+
+
 @pytest.mark.parametrize("metric", ["rmse", "mae"])
 def test_a_block_bootstrap_of_numbers_agrees(metric: str) -> None:
     """The root's delta method too."""
@@ -79,3 +91,14 @@ def test_longer_blocks_see_days_that_resemble_the_next() -> None:
     by_day, by_week = (block_bootstrap("mae", label, np.full(1050, -9.0), clusters=days, length=n) for n in (1, 7))
 
     assert by_week.standard_error > 1.6 * by_day.standard_error
+
+
+def test_longer_blocks_of_unrelated_days_change_nothing() -> None:
+    """Days drawn a week at a time, though the next day knows nothing of this one: the same error."""
+    random = np.random.default_rng(7)
+    days = np.repeat(np.arange(210), 5)
+    label = random.normal(size=1050) + random.normal(size=210)[days]
+
+    by_day, by_week = (block_bootstrap("mae", label, np.full(1050, -9.0), clusters=days, length=n) for n in (1, 7))
+
+    assert by_week.standard_error == pytest.approx(by_day.standard_error, rel=0.2)

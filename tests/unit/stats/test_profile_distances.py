@@ -97,6 +97,14 @@ def test_wasserstein_of_a_flag_is_exact() -> None:
     assert found == pytest.approx(0.2 / np.std(one))
 
 
+def test_wasserstein_sees_distributions_that_cross_within_a_bin() -> None:
+    """From a third in each of three bins to halves in the outer two: an area of 1/12 in each bin, by hand."""
+    at = (0.0, 1.0, 2.0, 3.0)
+    thirds, halves = numbers_of([0.5, 1.5, 2.5], at), numbers_of([0.5, 2.5], at)
+
+    assert wasserstein(thirds, halves) == pytest.approx(3 / 12 / np.std([0.5, 1.5, 2.5]))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_half_a_column_gone_missing_is_far(method: str) -> None:
     """Dropping NaN first would call this stable; the half that is left is the same."""
@@ -159,7 +167,7 @@ def test_the_chance_limit_of_psi_is_yurdakul_s() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("count", [30, 300, 3000])
+@pytest.mark.parametrize("count", [30, 3000])
 def test_chance_alone_passes_the_limit_as_rarely_as_said(method: str, count: int) -> None:
     """A fixed 0.1 alarms on 30 rows and sleeps on 3,000; the 0.95 limit is passed by about 5 % at any size."""
     random = np.random.default_rng(count)
