@@ -39,15 +39,15 @@ def finding(rule: Rule, column: Column, values: pl.Series, breaking: int, part: 
     elif rule.kind == "range":
         detail = f"{found} are outside {rule.expected}; seen {seen_range(values)}"
     elif rule.kind == "categories":
-        severity, words = unseen_words(values, column, breaking)
-        kept = kept and severity != "error"
+        grave, words = unseen_words(values, column, breaking)
+        kept, severity = kept and not grave, "error" if grave else severity
         detail = f"{found} hold {words}; {rule.expected}"
     state = passed if kept else broken
     return state(name, values.name, severity, detail, breaking)
 
 
-def unseen_words(values: pl.Series, column: Column, breaking: int) -> tuple[Severity, str]:
-    """Return how bad unseen categories are, and the commonest of them; cut-off words are errors always."""
+def unseen_words(values: pl.Series, column: Column, breaking: int) -> tuple[bool, str]:
+    """Return whether unseen categories mean another column, whatever their rule says, and the commonest of them."""
     known = column.categories or ()
     text = values.cast(pl.String)
     unseen = text.filter(~text.is_in(list(known))).value_counts(sort=True, name="rows")
@@ -57,9 +57,8 @@ def unseen_words(values: pl.Series, column: Column, breaking: int) -> tuple[Seve
     named = ", ".join(f"{shown(word)} ({rows:,})" for word, rows in words[:3]) + (", …" if len(words) > 3 else "")
     if cut_rows > max(CUT_OFF * values.len(), 0.9 * breaking):
         word, whole = next(iter(cut.items()))
-        return "error", f"cut-off values: {named}; {shown(word)} is the start of {shown(whole)}"
-    severity: Severity = "error" if breaking > OTHER_WORDS * values.len() else column.unseen
-    return severity, f"unseen {named}"
+        return True, f"cut-off values: {named}; {shown(word)} is the start of {shown(whole)}"
+    return breaking > OTHER_WORDS * values.len(), f"unseen {named}"
 
 
 def enough_rows(rows: int, part: str, least: int = 1) -> Check:

@@ -1,6 +1,5 @@
 """A first contract from the rows at hand: what was seen is promised, with slack, and ranges only warn."""
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,9 @@ Origins = Mapping[str, Mapping[str, str]]
 """Column → field of its rule → where the rule comes from; under "" what holds for the whole column."""
 ID_NAME = re.compile(r"(^|_|\b)(id|uuid|guid|key|index|rowid|row_id|no|nr)$|Id$|ID$|^Unnamed", re.ASCII)
 TIME_NAME = re.compile(r"time|date|stamp|_at$|^at$|^ts$|day|moment", re.IGNORECASE)
+PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_ .+/-]*[A-Za-z0-9_])?")
+"""Texts that YAML takes without quotes, if it does not take them for something else."""
+LABEL_KINDS = {"integer", "number", "string", "boolean"}
 FEW_LABELS = 20
 """A whole-number label with at most so many values is a class: another number is another class."""
 SLACK = 0.01
@@ -41,9 +43,9 @@ def infer(rows: pl.DataFrame, label: str, time: str | None = None, ids: Sequence
             )
     if rows.is_empty():
         raise PermanentError("no rows to infer a contract from")
+    if (kind := kind_of(rows.schema[label])) not in LABEL_KINDS:
+        raise PermanentError(f"label {label!r} is {kind}; expected a number, a word or a yes/no")
     seen = look(rows, time)
-    if label not in seen:
-        raise PermanentError(f"label {label!r} is {kind_of(rows.schema[label])}; expected a number, a word or a yes/no")
     ids = tuple(ids) or guess_ids(rows, seen, label, time)
     whole = ids if len(ids) > 1 and not rows.select(ids).is_duplicated().any() else None
     return Contract(
@@ -201,14 +203,18 @@ def scalar(value: object) -> str:
     """Return a value as YAML on one line.
 
     >>> scalar("on"), scalar(["a", "no"]), scalar(0.05)
-    ("'on'", "[a, 'no']", '0.05')
+    ('"on"', '[a, "no"]', '0.05')
     """
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(scalar, value))}]"
-    if isinstance(value, str) and not value.isprintable():
-        return json.dumps(value)
-    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
-    return text.removesuffix("\n").removesuffix("\n...")
+    if isinstance(value, str):
+        return value if PLAIN.fullmatch(value) and yaml.safe_load(value) == value else quoted(value)
+    return yaml.safe_dump([value], default_flow_style=True).strip()[1:-1]
+
+
+def quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
 def one_line(text: str) -> str:

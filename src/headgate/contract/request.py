@@ -51,7 +51,8 @@ def check(columns: Columns, contract: Contract, needed: Collection[str] | None =
         return Problem(first, f"has {lengths[first]} values and {shown(last)} has {lengths[last]}; expected as many")
     if not any(lengths.values()):
         return Problem(next(iter(columns), ""), "has no values; expected at least one")
-    problems = (problem_of(name, values, contract.columns[name]) for name, values in columns.items())
+    judged = {name: column for name, column in contract.columns.items() if name in columns and column.role != "ignore"}
+    problems = (problem_of(name, columns[name], column) for name, column in judged.items())
     return next((problem for problem in problems if problem), None)
 
 
@@ -91,7 +92,7 @@ def wrong_type(values: Sequence[Any], kinds: set[type], column: Column) -> str |
     if kinds <= allowed:
         return None
     if column.type == "integer" and kinds <= {int, float}:
-        bad = next((value for value in values if not float(value).is_integer()), None)
+        bad = next((value for value in values if isinstance(value, float) and not value.is_integer()), None)
         return None if bad is None else f"has {bad!r}; expected {expected}"
     bad = next(value for value in values if type(value) not in allowed)
     return f"has {shown(bad)}; expected {expected}"
@@ -100,6 +101,8 @@ def wrong_type(values: Sequence[Any], kinds: set[type], column: Column) -> str |
 def wrong_number(values: Sequence[Any], kinds: set[type], column: Column) -> str | None:
     if column.type not in {"integer", "number"} or not kinds:
         return None
+    if int in kinds and beyond_64_bits(values):
+        return "has a whole number beyond 64 bits"
     if float in kinds and not all(map(math.isfinite, values)):
         if any(map(math.isinf, values)):
             return "has an infinite value; expected finite numbers"
@@ -109,14 +112,17 @@ def wrong_number(values: Sequence[Any], kinds: set[type], column: Column) -> str
         if not values:
             return None
     low, high = min(values), max(values)
-    if int in kinds and not -LARGEST_INTEGER <= low <= high < LARGEST_INTEGER:
-        return "has a whole number beyond 64 bits"
     if column.range_severity == "error":
         if column.min is not None and low < column.min:
             return f"has {low!r}; expected at least {column.min!r}"
         if column.max is not None and high > column.max:
             return f"has {high!r}; expected at most {column.max!r}"
     return None
+
+
+def beyond_64_bits(values: Sequence[Any]) -> bool:
+    whole = [value for value in values if isinstance(value, int)]
+    return min(whole) < -LARGEST_INTEGER or max(whole) >= LARGEST_INTEGER
 
 
 def wrong_text(values: Sequence[Any], column: Column) -> str | None:
