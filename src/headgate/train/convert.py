@@ -102,6 +102,9 @@ def canonical(graph: Any, signature: Signature) -> bytes:
     output = prediction_output(model)
     del model.graph.output[:]
     model.graph.output.append(output)
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # skl2onnx keeps them in a set
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     model.producer_name, model.producer_version, model.doc_string, model.graph.doc_string = "headgate", "", "", ""
     return bytes(model.SerializeToString(deterministic=True))
 
