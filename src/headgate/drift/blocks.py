@@ -18,6 +18,8 @@ Codes = NDArray[np.int64]
 PARTIAL = -1
 """The code of rows in no whole block: they are part of every block's rest."""
 MOST_BLOCKS = 100
+FEWEST_BLOCKS = 2
+"""With fewer there is nothing to compare a block with."""
 WHOLE = 0.8
 """Share of its length that the oldest block must span: a week of one row a day spans six days."""
 
@@ -62,10 +64,10 @@ def null_of(column: pl.Series, whole: Profile, blocks: Codes, min_rows: int) -> 
     pairs = []
     for block in np.unique(blocks[blocks != PARTIAL]):
         chosen = blocks == block
-        if min_rows <= chosen.sum() < len(column):
+        if chosen.sum() >= min_rows:
             part = profile_like(column.filter(pl.Series(chosen)), whole)
             pairs += [(without(whole, part), part)] if part is not None else []
-    if len(pairs) < 2:
+    if len(pairs) < FEWEST_BLOCKS:
         return Null(blocks=len(pairs))
     return Null(
         blocks=len(pairs),
@@ -74,6 +76,19 @@ def null_of(column: pl.Series, whole: Profile, blocks: Codes, min_rows: int) -> 
             name: max(change(name, rest, part) for rest, part in pairs) for name in ("missing", "infinite", "unseen")
         },
     )
+
+
+def wider(one: Null, other: Null) -> Null:
+    """Return the null that excuses what either excuses."""
+    return Null(
+        blocks=max(one.blocks, other.blocks),
+        distances=_largest(one.distances, other.distances),
+        shares=_largest(one.shares, other.shares),
+    )
+
+
+def _largest(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in sorted({*one, *other})}
 
 
 def change(share: str, rest: Profile, part: Profile) -> float:

@@ -47,6 +47,11 @@ def profile(column: pl.Series) -> Profile | None:
     if kind == "categories":
         counted = counts(column)
         return categories_of(counted, known_categories(counted))
+    return numbers_profile(column)
+
+
+def numbers_profile(column: pl.Series) -> Numbers:
+    """Return the profile of a column of numbers, in bins made of its own deciles."""
     values = numbers(column)
     return numbers_of(values, cuts(values, BINS))
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 import polars as pl
 
+from headgate.drift.blocks import FEWEST_BLOCKS
 from headgate.drift.columns import kind_of, profile_like, shares
 from headgate.drift.reference import ColumnReference
 from headgate.records.live import ColumnDrift
@@ -51,23 +52,29 @@ def judge(reference: ColumnReference, found: Profile, policy: Drift) -> ColumnDr
         return answer(reference, policy, "insufficient_data", rows=rows(found), reason="the reference has no rows")
     season = policy.null_factor * reference.null.distances.get(policy.method, 0.0)
     limit = max(season, chance)
+    is_known = reference.null.blocks >= FEWEST_BLOCKS
     reasons = share_reasons(reference, found, policy)
-    if away > max(limit, policy.effect):
+    if is_known and away > max(limit, policy.effect):
         reasons.append(f"distance {away:.3f}, limit {max(limit, policy.effect):.3f}")
-    weak = chance > max(season, policy.effect) and not reasons
-    if weak:
-        reasons.append(needed(reference, found, policy, chance / max(season, policy.effect)))
+    short = [] if reasons else shortage(reference, found, policy, chance / max(season, policy.effect))
     return answer(
         reference,
         policy,
-        "insufficient_data" if weak else "drifted" if reasons else "stable",
+        "drifted" if reasons else "insufficient_data" if short else "stable",
         rows=rows(found),
         away=away,
-        limit=limit,
+        limit=limit if is_known else None,
         missing=missing_share(found),
         found=found,
-        reason="; ".join(reasons),
+        reason="; ".join(reasons or short),
     )
+
+
+def shortage(reference: ColumnReference, found: Profile, policy: Drift, excess: float) -> list[str]:
+    """Return why the rows cannot show that the column is stable; `excess` is chance over what matters."""
+    if reference.null.blocks < FEWEST_BLOCKS:
+        return [f"the reference has {reference.null.blocks} whole windows, {FEWEST_BLOCKS} needed to know its season"]
+    return [needed(reference, found, policy, excess)] if excess > 1 else []
 
 
 def share_reasons(reference: ColumnReference, found: Profile, policy: Drift) -> list[str]:

@@ -70,8 +70,8 @@ def test_a_window_with_few_rows_is_not_judged_and_says_how_many_it_takes() -> No
 
 
 def test_a_missing_column_is_drift_before_any_statistics() -> None:
-    """Also among very few rows."""
-    found = judged(week().head(3).drop("wind"))
+    """Also among very few rows, and whatever share of the columns must drift."""
+    found = judged(week().head(3).drop("wind"), policy=msgspec.structs.replace(POLICY, columns_share=1.0))
 
     assert found.outcome == "drifted"
     assert column(found, "wind").reason == "not among the window's columns"
@@ -151,6 +151,19 @@ def test_times_that_don_t_pair_with_rows_are_refused() -> None:
         build(week(), times(1)[:70], SPEC, MODEL)
 
 
+def test_a_reference_of_one_window_knows_no_season_and_judges_no_distance() -> None:
+    """It says so; a share that changed is found all the same."""
+    made = build(week(), times(1), SPEC, MODEL)
+    changed = week().with_columns(pl.col("temperature") + 3, wind=pl.lit(None))
+
+    found = report(changed, None, made, POLICY, window(1), environment=PROD)
+
+    temperature = column(found, "temperature")
+    assert (temperature.outcome, temperature.null_limit) == ("insufficient_data", None)
+    assert temperature.reason == "the reference has 1 whole windows, 2 needed to know its season"
+    assert column(found, "wind").outcome == "drifted"
+
+
 # What is no drift.
 
 
@@ -187,6 +200,86 @@ def test_a_difference_that_is_sure_and_small_is_no_drift() -> None:
     assert found.outcome == "stable"
 
 
+def test_a_sure_change_of_a_small_share_is_no_drift() -> None:
+    """Nulls from 0 to 1.5 %; the distance sees them too, and is small."""
+    found = column(judged(week().with_columns(wind=pl.when(pl.col("number") % 64 > 0).then("wind"))), "wind")
+
+    assert (found.outcome, found.reason) == ("stable", "")
+    assert found.missing_share == pytest.approx(1 / 64, abs=0.001)
+
+
+def test_a_share_that_differs_between_the_references_weeks_is_season() -> None:
+    """One week of ten had 70 % nulls: 60 % are nothing new, 100 % are."""
+    gaps = rows(np.random.default_rng(1), WEEKS).with_columns(
+        wind=pl.when((pl.col("number") < 840) & (pl.col("number") % 10 < 7)).then(None).otherwise("wind")
+    )
+    made = build(gaps, times(WEEKS), SPEC, MODEL)
+    some = week().with_columns(wind=pl.when(pl.col("number") % 10 < 6).then(None).otherwise("wind"))
+    none = week().with_columns(wind=pl.lit(None))
+
+    found = [report(frame, None, made, POLICY, window(WEEKS), environment=PROD) for frame in (some, none)]
+
+    assert [column(one, "wind").outcome for one in found] == ["stable", "drifted"]
+
+
+def test_a_share_that_chance_explains_is_no_drift() -> None:
+    """Twenty rows of which twelve are null, where half of all are."""
+    random = np.random.default_rng(1)
+    half = pl.DataFrame({"gust": np.where(random.random(8400) < 0.5, np.nan, random.normal(size=8400))})
+    spec = msgspec.structs.replace(SPEC, drift=Drift(min_rows=20))
+    made = build(half, times(WEEKS), spec, MODEL)
+    few = pl.DataFrame({"gust": [None] * 13 + [0.1, -0.2, 0.5, -0.7, 1.1, -1.3, 0.0]})
+
+    found = report(few, None, made, spec.drift, window(WEEKS), environment=PROD)
+
+    assert "missing" not in found.columns[0].reason
+    assert found.outcome != "drifted"
+
+
+def test_weeks_of_training_answers_excuse_weeks_as_far_apart() -> None:
+    """Ten tune days hold one week and know no season by themselves."""
+    random = np.random.default_rng(8)
+    learned = np.concatenate([random.beta(2, 2 + 2 * (week % 3), 840) for week in range(WEEKS)])
+    held_out, served = random.beta(2, 4, 1200), random.beta(2, 5.5, 840)
+    ten_days = times(2).head(1200)
+
+    found = [
+        report(week(), served, made, POLICY, window(WEEKS), environment=PROD)
+        for made in (
+            build(week(), times(1), SPEC, MODEL, scores=held_out, score_times=ten_days),
+            build(
+                rows(random, WEEKS),
+                times(WEEKS),
+                SPEC,
+                MODEL,
+                scores=held_out,
+                score_times=ten_days,
+                training_scores=learned,
+            ),
+        )
+    ]
+
+    assert [column(one, "score").outcome for one in found] == ["insufficient_data", "stable"]
+
+
+def test_training_answers_excuse_no_other_model() -> None:
+    """Weeks that are alike excuse nothing."""
+    random = np.random.default_rng(8)
+    made = build(
+        rows(random, WEEKS),
+        times(WEEKS),
+        SPEC,
+        MODEL,
+        scores=random.beta(2, 4, 1200),
+        score_times=times(2).head(1200),
+        training_scores=random.beta(2, 4, 8400),
+    )
+
+    found = report(week(), random.beta(2, 7, 840), made, POLICY, window(WEEKS), environment=PROD)
+
+    assert column(found, "score").outcome == "drifted"
+
+
 def test_a_calendar_column_and_an_id_are_shown_and_take_no_part() -> None:
     """They are others in every window, by their nature; an id's own blocks are as far apart as can be."""
     moved = week().with_columns(weekday=pl.lit(6), number=pl.int_range(10**6, 10**6 + 840))
@@ -215,6 +308,7 @@ def test_a_column_the_champion_does_not_know_is_shown_and_takes_no_part() -> Non
     found = judged(week().with_columns(fuel=pl.lit(1.0)))
 
     assert column(found, "fuel").reason == "not among the champion's features"
+    assert column(found, "fuel").expected
     assert found.outcome == "stable"
 
 
@@ -270,6 +364,22 @@ def test_a_share_of_the_columns_makes_the_window_drift() -> None:
     assert judged(one, policy=msgspec.structs.replace(POLICY, columns_share=0.5)).outcome == "stable"
 
 
+def test_a_signal_names_the_column_furthest_beyond_its_limit_first_and_four_at_most() -> None:
+    """Its value and limit are the signal's."""
+    random = np.random.default_rng(9)
+    many = pl.DataFrame({f"c{i}": random.normal(size=8400) for i in range(6)})
+    made = build(many, times(WEEKS), SPEC, MODEL)
+    shifted = many.head(840).select(pl.col(f"c{i}") + 0.4 * (i + 1) for i in range(6))
+
+    found = signals(report(shifted, None, made, POLICY, window(WEEKS), environment=PROD))
+
+    assert len(found) == 1
+    assert [part.split(":")[0] for part in found[0].detail.split(" rows): ")[1].split(", c")] == ["c5", "4", "3", "2"]
+    assert found[0].detail.endswith(" and 2 more")
+    assert found[0].value is not None
+    assert found[0].value > 0.5
+
+
 def test_the_scores_drift_counts_alone_and_has_a_signal_of_its_own() -> None:
     """No feature moved."""
     found = judged(week(), np.random.default_rng(1).beta(5, 2, 840))
@@ -295,8 +405,8 @@ def test_features_that_drift_don_t_fire_the_scores_signal() -> None:
 def test_each_class_of_a_model_has_a_score() -> None:
     """A feature of the name `score` is not one of them."""
     random = np.random.default_rng(1)
-    answers = random.dirichlet([1, 2, 3], 840)
-    features = pl.DataFrame({"score": random.normal(size=840)})
+    answers = random.dirichlet([1, 2, 3], 1680)
+    features = pl.DataFrame({"score": random.normal(size=1680)})
     made = build(features, None, SPEC, MODEL, scores=answers, classes=("a", "b", "c"))
 
     found = report(features, answers, made, POLICY, window(0), environment=PROD)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.drift.blocks import PARTIAL, codes, null_of, without
+from headgate.drift.blocks import PARTIAL, Null, codes, null_of, wider, without
 from headgate.drift.columns import profile, profile_like
 from headgate.stats.distances import distance
 from headgate.stats.profile import merge
@@ -65,6 +65,27 @@ def test_the_null_is_the_largest_distance_of_a_block_from_all_other_rows() -> No
 
     assert null.blocks == 4
     assert null.distances["jensen_shannon"] == distance("jensen_shannon", parts[1], parts[0])
+
+
+def test_one_block_has_nothing_to_be_compared_with() -> None:
+    """And it says that it was one."""
+    values = pl.Series(np.arange(100.0))
+    whole = profile(values)
+    assert whole is not None
+
+    null = null_of(values, whole, np.zeros(100, dtype=np.int64), 20)
+
+    assert (null.blocks, null.distances) == (1, {})
+
+
+def test_the_wider_of_two_nulls_excuses_what_either_does() -> None:
+    """By method and by share."""
+    one = Null(blocks=1)
+    other = Null(blocks=8, distances={"psi": 0.2}, shares={"missing": 0.1})
+    third = Null(blocks=3, distances={"psi": 0.3}, shares={"missing": 0.0})
+
+    assert wider(one, other) == other
+    assert wider(other, third) == Null(blocks=8, distances={"psi": 0.3}, shares={"missing": 0.1})
 
 
 def test_a_category_that_one_week_alone_had_is_unseen_in_it() -> None:
