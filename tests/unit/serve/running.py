@@ -145,7 +145,13 @@ class Running:
     process: subprocess.Popen[bytes]
     port: int
     facts: Mapping[str, Any]
+    said: Path
     connections: list[http.client.HTTPConnection] = field(default_factory=list)
+    own: list[http.client.HTTPConnection] = field(default_factory=list)
+
+    @property
+    def stderr(self) -> str:
+        return self.said.read_text()
 
     def connect(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -153,9 +159,13 @@ class Running:
         return connection
 
     def ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Answer:
-        """Return the answer on a kept-alive connection."""
-        connection = self.connections[0] if self.connections else self.connect()
-        return ask(connection, path, body, method)
+        """Return the answer on one kept-alive connection."""
+        self.own = self.own or [self.connect()]
+        return ask(self.own[0], path, body, method)
+
+    def end_stdin(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def infer(self, body: Any) -> Answer:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -188,9 +198,35 @@ def start(options: ServeOptions) -> subprocess.Popen[bytes]:
     )
     settings = msgspec.json.encode(options, enc_hook=str).decode()
     environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, settings], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    )
+    with said_by(options).open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, settings], stdin=subprocess.PIPE, stderr=said, env=environment
+        )
+
+
+def said_by(options: ServeOptions) -> Path:
+    """Return where a server's stderr goes."""
+    assert options.ready_file is not None
+    return options.ready_file.with_name("stderr.txt")
+
+
+def refused(options: ServeOptions) -> tuple[int, str]:
+    """Return the exit code and stderr of a server that doesn't become ready."""
+    process = start(options)
+    try:
+        code = process.wait(timeout=30)
+    finally:
+        end(process)
+    assert options.ready_file is not None
+    assert not options.ready_file.exists()
+    return code, said_by(options).read_text()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
 
 
 @contextmanager
@@ -199,25 +235,24 @@ def running(options: ServeOptions) -> Iterator[Running]:
     process = start(options)
     server = None
     try:
-        facts = ready(process, options.ready_file)
-        server = Running(process, facts["port"], facts)
+        facts = ready(process, options)
+        server = Running(process, facts["port"], facts, said_by(options))
         yield server
     finally:
         for connection in server.connections if server else []:
             connection.close()
-        process.kill()
-        process.communicate()
+        end(process)
 
 
-def ready(process: subprocess.Popen[bytes], ready_file: Path | None) -> Mapping[str, Any]:
-    assert ready_file is not None
+def ready(process: subprocess.Popen[bytes], options: ServeOptions) -> Mapping[str, Any]:
+    assert options.ready_file is not None
     ends = time.monotonic() + 30
     while time.monotonic() < ends:
-        if ready_file.exists():
-            facts: Mapping[str, Any] = json.loads(ready_file.read_bytes())
+        if options.ready_file.exists():
+            facts: Mapping[str, Any] = json.loads(options.ready_file.read_bytes())
             return facts
         if process.poll() is not None:
-            raise AssertionError(f"exit {process.returncode}: {process.communicate()[1].decode()}")
+            raise AssertionError(f"exit {process.returncode}: {said_by(options).read_text()}")
         time.sleep(0.01)
     raise AssertionError("not ready after 30 s")
 
