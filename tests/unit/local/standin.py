@@ -22,7 +22,7 @@ def answer(status: int, body: bytes, model: str) -> bytes:
 
 
 class StandIn:
-    """Answers by path: /slow/<seconds>, /status/<code>, /die, /half, /once, /chunks/<n>; anything else echoes."""
+    """Answers by path: /slow/<seconds>, /status/<code>, /die, /half, /stale, /once, /chunks/<n>; else it echoes."""
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -34,19 +34,21 @@ class StandIn:
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await self.turn(*await read(reader), writer):
+            turns = 0
+            while await self.turn(*await read(reader), writer, turns):
+                turns += 1
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def turn(self, method: str, path: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
+    async def turn(self, method: str, path: str, body: bytes, writer: asyncio.StreamWriter, turns: int) -> bool:
         self.seen.append(path)
         what, _, value = path.strip("/").partition("/")
         if what == "slow":
             await asyncio.sleep(float(value))
-        if what == "die":
+        if what == "die" or (what == "stale" and turns):
             return False
         if what == "half":
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")

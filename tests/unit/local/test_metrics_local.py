@@ -156,6 +156,15 @@ def test_a_server_replaced_in_mid_step_keeps_what_it_counted(pages: tuple[Page, 
     other.close()
 
 
+def test_naming_the_same_servers_again_counts_nothing_twice(pages: tuple[Page, Page], metrics: LocalMetrics) -> None:
+    """The ring names all servers whenever one of them changes."""
+    pages[1].answers(5, code=500)
+    errors(metrics)
+    metrics.watch("canary", [pages[1].url])
+
+    assert errors(metrics) == Count(5, 5)
+
+
 def test_a_promoted_server_counts_as_stable_from_the_next_step(pages: tuple[Page, Page], metrics: LocalMetrics) -> None:
     """Its history goes with it."""
     pages[1].answers(5)

@@ -230,11 +230,12 @@ def test_a_server_that_is_gone_is_a_502_and_another_of_the_track_takes_over() ->
     run(body)
 
 
-def test_a_kept_connection_that_the_server_closed_is_not_a_failed_request() -> None:
-    """The server hangs up after each answer without saying so; no client notices."""
+@pytest.mark.parametrize("path", ["/once", "/stale"])
+def test_a_kept_connection_that_the_server_closed_is_not_a_failed_request(path: str) -> None:
+    """The server hangs up after each answer, or as the next request arrives; no client notices."""
 
     async def body(here: Ring) -> None:
-        statuses = [(await here.ask("/once"))[0] for _ in range(20)]
+        statuses = [(await here.ask(path))[0] for _ in range(20)]
 
         assert statuses == [200] * 20
         assert here.router.counts["stable"].failed == 0

@@ -16,6 +16,7 @@ from headgate.local import supervise
 from headgate.local.supervise import Launch, Server
 from headgate.names import Digest
 from headgate.specs.environment import Faults, Serving
+from unit.local.standin import StandIn
 
 STAND_IN = Path(__file__).with_name("standin.py")
 
@@ -58,12 +59,19 @@ def test_a_server_that_never_gets_ready_is_killed_at_the_deadline(tmp_path: Path
 
 
 def test_a_ready_file_of_an_earlier_run_is_not_believed(tmp_path: Path) -> None:
-    """Its port may be anyone's by now."""
-    stale = launch(tmp_path, code="raise SystemExit(75)")
-    stale.ready_file.write_text('{"port": 1, "pid": 1}')
+    """Its port is another server's by now, which calls itself ready."""
+    hanging = launch(tmp_path, code="import time; time.sleep(60)")
 
-    with pytest.raises(TransientError, match="ended with exit code 75"):
-        asyncio.run(supervise.start(stale))
+    async def main() -> None:
+        other = StandIn("another00000")
+        hanging.ready_file.write_text(f'{{"port": {await other.start()}, "pid": 1}}')
+        try:
+            await supervise.start(hanging, deadline_seconds=0.5)
+        finally:
+            other.server.close()
+
+    with pytest.raises(TransientError, match="was not ready"):
+        asyncio.run(main())
 
 
 def test_a_started_server_is_ready_and_stops_on_sigterm(tmp_path: Path) -> None:
