@@ -205,7 +205,7 @@ def test_a_sure_change_of_a_small_share_is_no_drift() -> None:
     found = column(judged(week().with_columns(wind=pl.when(pl.col("number") % 64 > 0).then("wind"))), "wind")
 
     assert (found.outcome, found.reason) == ("stable", "")
-    assert found.missing_share == pytest.approx(1 / 64, abs=0.001)
+    assert found.missing_share == pytest.approx(14 / 840)
 
 
 def test_a_share_that_differs_between_the_references_weeks_is_season() -> None:
