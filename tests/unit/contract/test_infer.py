@@ -106,6 +106,12 @@ def test_null_shares_are_looked_at_in_tenths_of_the_rows() -> None:
     assert 0.7 <= bunched.nulls < 1
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_handful_of_rows_is_enough_for_a_contract(rows: int) -> None:
+    """Fewer than ten have no tenths."""
+    assert infer(frame(x=[1.5] * 1000)[:rows], "late").columns["late"].role == "label"
+
+
 def test_tenths_follow_the_time_where_there_is_one() -> None:
     """The order of a file is no order of the world."""
     start = datetime(2013, 1, 1, tzinfo=UTC)
