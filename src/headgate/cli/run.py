@@ -39,13 +39,14 @@ def run(
         Path | None, typer.Option("--trigger", help="The trigger this run answers.", metavar="FILE")
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="Read this instead of data.reader.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The run's name; default: from what it answers.")] = None,
 ) -> None:
     """Run the pipeline: each step a process of its own, skipped when its inputs were seen before."""
     project = open_project(service, workspace)
     cause = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
     collect_arguments = options(("--as-of", as_of), ("--gate-from", gate_from), ("--source", source))
     moment(as_of), moment(gate_from)
-    name = f"ct-{project.spec.service}-{cause.key if cause else by_hand(collect_arguments)}"
+    name = name or f"ct-{project.spec.service}-{cause.key if cause else by_hand(collect_arguments)}"
     plan = Run(
         graph=CONTINUOUS_TRAINING,
         folder=project.workspace.runs / name,
@@ -57,7 +58,10 @@ def run(
             "evaluate": options(("--environment", environment)),
             "gate": options(("--environment", environment)),
             "propose": options(
-                ("--environment", environment), ("--trigger", str(trigger) if trigger else None), ("--run", name)
+                ("--environment", environment),
+                ("--trigger", str(trigger) if trigger else None),
+                ("--run", name),
+                ("--as-of", as_of),
             ),
             "track": options(("--run", name)),
         },

@@ -198,6 +198,10 @@ class Project:
         named = load(reader, self.folder) if ":" in reader else reader
         return read_source(named, self.folder, window, time=self.spec.data.time, now=now)
 
+    def model_uri(self, sha256: Digest) -> Uri:
+        """Return where a model of this service is kept."""
+        return Uri(f"models/{self.spec.service}/{sha256}")
+
     def predictions(self, environment: str) -> Path:
         """Where an environment's servers log what they answer."""
         return self.workspace.root / "predictions" / environment / self.spec.service

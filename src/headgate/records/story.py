@@ -96,7 +96,7 @@ class Story(Record, frozen=True, kw_only=True, tag="story/1"):
     drift: tuple[DriftReport, ...]
     analyses: tuple[Analysis, ...]
     signals: tuple[Signal, ...]
-    bodies: dict[int, str]
+    bodies: dict[str, str]
     """Pull request number → body."""
     git_log: str
     env_repo: str

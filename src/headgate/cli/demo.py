@@ -1,0 +1,183 @@
+"""headgate demo."""
+
+import asyncio
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from msgspec.structs import replace
+
+from headgate.adapters.forges.gitdir import GitDir
+from headgate.cli.incidents import poisoned, slow_settings
+from headgate.cli.loop import Ended, Loop
+from headgate.cli.moments import moment
+from headgate.cli.observing import Observer
+from headgate.cli.ringing import ring_of
+from headgate.cli.telling import Teller, write_story
+from headgate.cli.wiring import AUTHOR, Project, WorkspaceFolder, open_project
+from headgate.desired import file_path, initial
+from headgate.errors import PermanentError
+from headgate.local import supervise
+from headgate.local.replay import EventClock, Replay
+from headgate.local.ring import Ring
+from headgate.local.traffic import Client
+from headgate.names import Name
+from headgate.records.change import Edit
+from headgate.serve.door import Door
+from headgate.specs.environment import Serving
+
+app = typer.Typer(add_completion=False)
+ENVIRONMENT = Name("prod")
+REVIEWER = "reviewer"
+SERVING = """\
+# How the model is run here. The demo's days pass in tenths of a second, so a canary step lasts by answers, not minutes.
+replicas: 1
+canary:
+  steps: [10, 25, 50]
+  pause: PT0S
+  min_requests: 500
+  deadline: P30D
+  questions: [errors, p99]
+  limits: {errors: 0.01, p99_ms: 50}
+"""
+SLOW_DAY = datetime(2013, 11, 2, tzinfo=UTC)
+POISON_DAY = datetime(2013, 11, 20, tzinfo=UTC)
+
+
+@app.command()
+def demo(
+    service: Annotated[Path, typer.Option("--service", "-s", help="The service to replay.")] = Path(
+        "examples/flights/service.yaml"
+    ),
+    workspace: WorkspaceFolder = None,
+    live_from: Annotated[str, typer.Option("--live-from", help="When the first model goes live.")] = "2013-04-01",
+    until: Annotated[str, typer.Option("--until", help="End of the replay.")] = "2013-12-31",
+    out: Annotated[Path, typer.Option("--out", help="Where the outcome is written.")] = Path("demo.json"),
+) -> None:
+    """Show the whole ring on this machine, on a year of real flights: no cluster, no network."""
+    root = (workspace or Path(".headgate/demo")).resolve()
+    if root.exists():
+        shutil.rmtree(root)
+    start, end = moment(live_from), moment(until)
+    if start is None or end is None or start >= end:
+        raise PermanentError(f"nothing to replay from {live_from!r} to {until!r}")
+    asyncio.run(Demo(service, root, start, end, out).play())
+
+
+class Demo:
+    """One telling of the story: a fresh workspace, a year, two incidents."""
+
+    def __init__(self, service: Path, root: Path, start: datetime, end: datetime, out: Path) -> None:
+        self.start, self.end, self.out = start, end, out
+        self.clock = EventClock(start)
+        self.project = open_project(service, root, self.clock)
+        self.teller = Teller(self.clock)
+        self.rows = pl.DataFrame()
+
+    async def play(self) -> None:
+        """Tell the whole story."""
+        project, teller = self.project, self.teller
+        GitDir.create(project.workspace.env, first_files(project), AUTHOR, self.clock)
+        self.rows = project.read_rows(None, datetime.now(UTC))
+        spec = project.spec
+        labels = self.rows.select(*spec.data.id, spec.data.label.column)
+        loop = Loop(project, ENVIRONMENT, Observer(project, labels), teller.tell)
+        self.clock.now = self.start + spec.data.label.matures_after
+        first = await loop.pipeline("first", "--as-of", self.clock.now.isoformat())
+        self.review(first)
+        ring = ring_of(project, ENVIRONMENT, teller.tell)
+        await ring.start()
+        ticking = asyncio.create_task(ring.run())
+        try:
+            await until_live(ring)
+            await self.replay(ring, loop)
+        finally:
+            ticking.cancel()
+            await ring.stop()
+            await loop.close()
+        write_story(self, loop, ring)
+
+    async def replay(self, ring: Ring, loop: Loop) -> None:
+        """Send the year through the ring, and the same rows to the frozen first model beside it."""
+        project = self.project
+        door = Door(project.contract, project.spec)
+        frozen = await supervise.start(self.frozen(ring))
+        time_column = str(project.spec.data.time)
+        async with (
+            Client(ring.url, project.spec.service, door.datatypes, weight=lambda: ring.weight) as client,
+            Client(frozen.url, project.spec.service, door.datatypes, concurrency=1) as beside,
+        ):
+            self.teller.client = client
+            player = Replay(ring, client, self.clock, time_column)
+            self.clock.now = self.start
+
+            async def evening(flown: pl.DataFrame) -> None:
+                await beside.send(iter([flown]) if flown.height else iter([]))
+                ended = await loop.look(self.clock.now)
+                if ended:
+                    self.review(ended)
+                await self.incidents(ring, loop)
+
+            await player.days(self.rows, self.end, evening)
+        await frozen.stop()
+
+    def frozen(self, ring: Ring) -> supervise.Launch:
+        """Return how the first model is served beside the ring: the control arm."""
+        project = self.project
+        target = ring.state.stable
+        if target is None:
+            raise PermanentError("nothing is live")
+        version, _ = ring.history.at(target.commit)
+        return supervise.serve(
+            "frozen",
+            project.workspace.root / "frozen",
+            model=project.store.folder(project.model_uri(version.model.sha256)),
+            sha256=version.model.sha256,
+            service_file=project.service_file,
+            serving=Serving(),
+            more=("--log-dir", str(project.workspace.root / "frozen" / "predictions")),
+        )
+
+    def review(self, ended: Ended) -> None:
+        """Do what the reviewer does: read the verdict, merge what passed."""
+        self.teller.judged(ended)
+        pull = ended.proposed.pull_request if ended.proposed else None
+        if pull is None or pull.state != "open":
+            return
+        merged = self.project.forge.merge(pull.number, REVIEWER, self.clock.now)
+        self.teller.tell("merge", "merged", f"#{merged.number} by {REVIEWER}")
+
+    async def incidents(self, ring: Ring, loop: Loop) -> None:
+        """Stage what can go wrong, on its day."""
+        if self.clock.now == SLOW_DAY:
+            slow_settings(self.project, ENVIRONMENT, self.teller)
+            while not ring.in_canary:
+                await asyncio.sleep(0.02)
+            self.teller.fault_begins()
+        if self.clock.now == POISON_DAY:
+            path = poisoned(self.project, self.rows)
+            self.teller.stopped(
+                await loop.pipeline("poisoned", "--as-of", self.clock.now.isoformat(), "--source", str(path))
+            )
+
+
+def first_files(project: Project) -> list[Edit]:
+    """Return the env repo's first files, with the demo's canary plan."""
+    path = file_path(ENVIRONMENT, project.spec.service, "serving.yaml")
+    return [
+        replace(edit, text=SERVING) if edit.path == path else edit
+        for edit in initial([ENVIRONMENT], project.spec.service)
+    ]
+
+
+async def until_live(ring: Ring, deadline_seconds: float = 60.0) -> None:
+    """Wait until the ring serves."""
+    deadline = time.monotonic() + deadline_seconds
+    while ring.state.stable is None:
+        if time.monotonic() > deadline:
+            raise PermanentError("nothing went live", next_step="read the ring's logs")
+        await asyncio.sleep(0.05)

@@ -1,0 +1,43 @@
+"""What the demo lets go wrong: settings that make a good model slow, and rows that are poison."""
+
+from pathlib import Path
+
+import polars as pl
+
+from headgate.cli.propose import Proposed, perform, situation
+from headgate.cli.telling import Teller
+from headgate.cli.wiring import Project
+from headgate.desired import file_path
+from headgate.names import Name
+from headgate.propose import settings
+
+SLOW = "faults: {delay_ms: 400}\n"
+OPERATOR = "operator"
+POISON_SHARE = 0.6
+
+
+def slow_settings(project: Project, environment: Name, teller: Teller) -> Proposed:
+    """Ask for settings that answer late, and merge them as a hurried operator would."""
+    here = situation(project, project.live(environment))
+    path = file_path(environment, project.spec.service, "serving.yaml")
+    text = here.desired.texts[path] + SLOW
+    done = perform(settings.plan(here, project.spec.service, text, "a tuning that was tried nowhere"), project.forge)
+    if pull := done.pull_request:
+        merged = project.forge.merge(pull.number, OPERATOR, project.clock())
+        teller.tell("settings", "merged", f"#{merged.number} by {OPERATOR}: {SLOW.strip()}")
+    else:
+        teller.refused("settings", "ban", "refused", done.reason or "")
+    return done
+
+
+def poisoned(project: Project, rows: pl.DataFrame) -> Path:
+    """Write rows in which a column is text, another is mostly null, a third is cut off; return the file."""
+    now = pl.lit(project.clock().replace(tzinfo=None))
+    path = project.workspace.root / "poisoned.parquet"
+    bad = rows.filter(pl.col(str(project.spec.data.time)) < now).with_columns(
+        pl.col("distance").cast(pl.String) + " miles",
+        pl.when(pl.int_range(pl.len()) % 10 < POISON_SHARE * 10).then(None).otherwise(pl.col("temp")).alias("temp"),
+        pl.col("dest").str.slice(0, 1),
+    )
+    bad.drop("pressure").write_parquet(path)
+    return path
