@@ -180,13 +180,14 @@ def test_told_to_stop_it_drains_and_drops_nothing(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
         ready = ask(server.connect(), "/v2/health/ready").status
-        late = ask(server.connect(), INFER, BODY).status
+        late = ask(server.connect(), INFER, BODY)
         for thread in threads:
             thread.join(timeout=10)
         code = server.process.wait(timeout=10)
         stop.set()
 
-    assert (ready, late, code) == (503, 200, 0)
+    assert (ready, late.status, code) == (503, 200, 0)
+    assert late.headers["connection"] == "close"
     assert len(codes) > 10
     assert set(codes) == {200}
     assert read(made.log_dir).height == len(codes) + 1
