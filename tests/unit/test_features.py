@@ -116,6 +116,15 @@ def test_a_class_that_training_never_saw_is_refused() -> None:
     assert "'z' in 2 rows, a class that no training row has" in said
 
 
+def test_a_rare_class_that_training_never_saw_counts_as_missing() -> None:
+    """No model could be right about it; the gate's worst case takes its rows in."""
+    frame = pl.DataFrame({"late": ["a"] * 98 + ["z", "b"]})
+
+    found = features.labels(frame, service("multiclass"), ("a", "b"))
+
+    assert np.flatnonzero(np.isnan(found)).tolist() == [98]
+
+
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1).filter(lambda texts: len({*texts} - {None}) > 1))
 def test_labels_are_the_places_of_their_classes(texts: list[str | None]) -> None:
     """Codes and classes are two spellings of one column."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -44,13 +45,19 @@ class Signature(Record, frozen=True, kw_only=True, tag="signature/1"):
 
 
 def of(features: pl.DataFrame, spec: Service, classes: Sequence[str]) -> Signature:
-    """Return the signature that training features make: text is a category, all else a number."""
-    return Signature(
-        service=spec.service,
-        task=spec.task,
-        classes=tuple(classes),
-        features=tuple(feature_of(column) for column in features),
-    )
+    """Return the signature that training features make: text is a category, all else a number.
+
+    A column without any value in the training rows teaches nothing and is left out.
+    """
+    known = tuple(feature_of(column) for column in features if column.null_count() < len(column))
+    made = Signature(service=spec.service, task=spec.task, classes=tuple(classes), features=known)
+    empty: list[bool] = np.isnan(encode(features, made)).all(axis=0).tolist()  # type: ignore[assignment]
+    if all(empty):
+        raise PermanentError(
+            f"no feature of {spec.service!r} has a value in {features.height:,} training rows",
+            found=", ".join(features.columns[:40]),
+        )
+    return msgspec.structs.replace(made, features=tuple(f for f, gone in zip(known, empty, strict=True) if not gone))
 
 
 def feature_of(column: pl.Series) -> Feature:

@@ -12,7 +12,7 @@ from headgate.models.signature import Matrix, Signature
 from headgate.train import nested, trees
 
 INPUT, OUTPUT = "x", "y"
-TENSOR_OPSET, TREE_OPSET = 18, 3
+TENSOR_OPSET, TREE_OPSET, IR_VERSION = 18, 3, 8
 """Old enough for every ONNX Runtime since 1.14."""
 
 
@@ -54,20 +54,32 @@ def check_fitted(model: Any, signature: Signature) -> None:
 
 
 def boosted(model: Any, signature: Signature) -> Any:
+    """Return the model's trees, then its link; a number's baseline is added in double precision."""
     from onnx import TensorProto, helper  # noqa: PLC0415 - slow
 
     attributes = trees.attributes(model)
-    tree_output = OUTPUT if signature.task == "regression" else "score"
-    nodes = [helper.make_node("TreeEnsembleRegressor", [INPUT], [tree_output], domain="ai.onnx.ml", **attributes)]
-    if signature.task == "binary":
-        nodes.append(helper.make_node("Sigmoid", ["score"], [OUTPUT]))
-    if signature.task == "multiclass":
-        nodes.append(helper.make_node("Softmax", ["score"], [OUTPUT], axis=1))
-    shapes = {INPUT: len(signature.features), OUTPUT: attributes["n_targets"]}
-    ends = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, n]) for name, n in shapes.items()}
-    graph = helper.make_graph(nodes, "model", [ends[INPUT]], [ends[OUTPUT]])
+    baseline, constants, kind = attributes["base_values"], [], TensorProto.FLOAT
+    columns = len(baseline)
+    if signature.task == "regression":
+        attributes["base_values"], kind = [0.0] * columns, TensorProto.DOUBLE
+        constants = [helper.make_tensor("baseline", kind, [columns], baseline)]
+        link = [helper.make_node("Cast", ["score"], ["wide"], to=kind)]
+        link += [helper.make_node("Add", ["wide", "baseline"], [OUTPUT])]
+    elif columns > 1:
+        link = [helper.make_node("Softmax", ["score"], [OUTPUT], axis=1)]
+    elif signature.task == "binary":
+        link = [helper.make_node("Sigmoid", ["score"], [OUTPUT])]
+    else:  # two classes of a multiclass service
+        columns = 2
+        link = [helper.make_node("Neg", ["score"], ["against"])]
+        link += [helper.make_node("Concat", ["against", "score"], ["both"], axis=1)]
+        link += [helper.make_node("Sigmoid", ["both"], [OUTPUT])]
+    ensemble = helper.make_node("TreeEnsembleRegressor", [INPUT], ["score"], domain="ai.onnx.ml", **attributes)
+    x = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, len(signature.features)])
+    y = helper.make_tensor_value_info(OUTPUT, kind, [None, columns])
+    graph = helper.make_graph([ensemble, *link], "model", [x], [y], constants)
     opsets = [helper.make_opsetid("", TENSOR_OPSET), helper.make_opsetid("ai.onnx.ml", TREE_OPSET)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
 def converted(model: Any, signature: Signature) -> Any:

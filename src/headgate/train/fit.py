@@ -154,7 +154,8 @@ def call(by: Trainer, chosen: Params, learn: Sample, check: Sample, spec: Servic
     except HeadgateError:
         raise
     except (Exception, SystemExit) as err:
-        raise blame(f"trainer {by.name!r} with {chosen}" if by.ours else f"fit function {by.name!r}", err) from err
+        changed = {name: value for name, value in chosen.items() if by.defaults.get(name) != value}
+        raise blame(f"trainer {by.name!r} with {changed}" if by.ours else f"fit function {by.name!r}", err) from err
 
 
 def predicted(model: Any, signature: Signature, matrix: Matrix) -> Predictions:

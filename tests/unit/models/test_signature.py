@@ -74,13 +74,12 @@ def test_every_plain_type_has_its_number() -> None:
             "at": [datetime.fromisoformat("1970-01-02T12:00")],
             "lasted": [timedelta(hours=6)],
             "clock": [time(18)],
-            "nothing": [None],
         }
     )
 
     found = encode(frame, of(frame, SPEC, ("0", "1")))
 
-    np.testing.assert_array_equal([[1, 7, 2.5, 2, 1.5, 0.25, 0.75, np.nan]], found)
+    np.testing.assert_array_equal([[1, 7, 2.5, 2, 1.5, 0.25, 0.75]], found)
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
@@ -138,6 +137,21 @@ def test_only_the_most_frequent_categories_have_a_code() -> None:
 
     assert len(found) == MOST_CATEGORIES
     assert "t000" not in found
+
+
+def test_a_column_without_any_value_is_left_out() -> None:
+    """It teaches nothing, and some trainers can't take it."""
+    nothing = pl.Series([None, None], dtype=pl.String)
+    frame = pl.DataFrame({"temp": [1.0, None], "a": [None, None], "b": nothing, "c": [float("inf"), float("nan")]})
+
+    assert of(frame, SPEC, ("0", "1")).names == ("temp",)
+
+
+def test_training_rows_without_any_value_at_all_are_refused() -> None:
+    """Nothing is left to learn from."""
+    said = refused(of, pl.DataFrame({"temp": [None, None]}), SPEC, ("0", "1"))
+
+    assert "no feature of 'flights' has a value in 2 training rows" in said
 
 
 def test_a_signature_survives_its_json() -> None:

@@ -14,7 +14,7 @@ from worlds_to_learn import service, varied, world
 
 from headgate.errors import PermanentError, TransientError
 from headgate.models import package
-from headgate.models.loading import load
+from headgate.models.loading import Loaded, load
 from headgate.names import Digest, Uri
 from headgate.records.codec import decode, digest_of, encode
 from headgate.records.dataset import DataPart, DatasetRef, Window
@@ -114,6 +114,34 @@ def test_another_seed_is_another_model() -> None:
     train, tune = world(1000), world(200, seed=1)
 
     assert fit(train, tune, service(seed=1)).onnx != fit(train, tune, service(seed=2)).onnx
+
+
+@pytest.mark.parametrize("trainer", ["boosting", "logistic"])
+def test_a_multiclass_service_may_have_two_classes_for_now(trainer: str) -> None:
+    """A class may be gone from a year's rows; the package still has a column a class."""
+    rows = world(400, "multiclass").filter(pl.col("label") < 2)
+
+    made = fit(rows, rows, service("multiclass", trainer))
+
+    assert made.signature.classes == ("0", "1")
+    assert Loaded(made.signature, made.onnx, Digest("0" * 64)).predict(rows.drop("label")).shape == (len(rows), 2)
+
+
+def test_a_large_constant_does_not_drown_what_was_learned() -> None:
+    """A label of a billion plus or minus one: float32 alone would round the signal away."""
+    rows = world(1000, "regression").with_columns(label=1e9 + pl.col("temp").fill_null(0))
+
+    made = fit(rows, rows, service("regression", params={}))
+
+    assert made.tune_score is not None
+    assert made.tune_score < 0.1
+
+
+def test_columns_without_a_value_do_not_stop_a_fit() -> None:
+    """A sensor that was off in all training rows."""
+    rows = world(300).with_columns(off=pl.lit(None, dtype=pl.Float64), silent=pl.lit(None, dtype=pl.String))
+
+    assert "off" not in fit(rows, rows, service()).signature.names
 
 
 def digests() -> list[str]:

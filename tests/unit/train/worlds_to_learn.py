@@ -37,7 +37,7 @@ def world(n: int, task: Task = "binary", seed: int = 0) -> pl.DataFrame:
         {
             "temp": np.where(draw.random(n) < 0.1, np.nan, temp),
             "hour": hour,
-            "word": pl.Series(word).to_frame("w").select(pl.when(draw.random(n) > 0.05).then("w")).to_series(),
+            "word": [None if gone else str(each) for each, gone in zip(word, draw.random(n) < 0.05, strict=True)],
             "constant": 1.0,
             "rare": np.where(draw.random(n) < 0.95, np.nan, draw.normal(size=n) * 1e6),
             "flag": draw.random(n) > 0.5,
