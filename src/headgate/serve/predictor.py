@@ -19,6 +19,14 @@ from headgate.specs.service import Service
 WARM_UP = ((1, 3), (40, 2))
 """(rows, times): the first calls of Polars and ONNX Runtime are slow, and no client shall wait for them."""
 
+VALUE_ERRORS = (
+    ArithmeticError,
+    LookupError,
+    ValueError,
+    pl.exceptions.ComputeError,
+    pl.exceptions.InvalidOperationError,
+)
+
 
 class Predictor:
     """Computes features and scores with the verified model."""
@@ -37,12 +45,21 @@ class Predictor:
             raise PermanentError(f"the model gave a score that is no number, for row {np.argwhere(~finite)[0][0]}")
         return scores
 
-    def warm_up(self, contract: Contract, names: list[str]) -> None:
-        """Predict made-up rows that keep to the contract, so that what cannot work is known before it is ready."""
+    def warm_up(self, contract: Contract, names: list[str]) -> str | None:
+        """Predict made-up rows that keep to the contract, so that what cannot work is known before it is ready.
+
+        Columns and types must do; the owner's function may refuse made-up values, and then it is said why it is cold.
+        """
         for count, times in WARM_UP:
             rows = pl.DataFrame([example(name, contract.columns[name], count) for name in names])
             for _ in range(times):
-                self.predict(rows)
+                try:
+                    self.predict(rows)
+                except PermanentError as err:
+                    if isinstance(err.__cause__, VALUE_ERRORS):
+                        return "; ".join(err.lines()[:2])
+                    raise
+        return None
 
 
 def example(name: str, column: Column, count: int) -> pl.Series:

@@ -89,7 +89,8 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         )
     door = Door(contract, spec)
     predictor = Predictor(loaded, spec, features_function(spec, folder))
-    predictor.warm_up(contract, list(door.types))
+    if cold := predictor.warm_up(contract, list(door.types)):
+        sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
     return Served(
         door=door,
         predictor=predictor,

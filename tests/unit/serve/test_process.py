@@ -62,6 +62,31 @@ def test_features_that_the_model_was_not_fitted_on_are_found_before_it_is_ready(
     assert "lack 'hour'" in said
 
 
+def test_a_function_that_reads_what_no_request_carries_is_found_before_it_is_ready(tmp_path: Path) -> None:
+    """The contract is what requests carry."""
+    made = world(tmp_path)
+    (tmp_path / "rides_features.py").write_text("def features(rows, as_of):\n    return rows.select('wind')\n")
+
+    code, said = refused(made.options())
+
+    assert code == 1
+    assert "ColumnNotFoundError" in said
+
+
+def test_a_function_that_refuses_made_up_values_is_served_all_the_same(tmp_path: Path) -> None:
+    """Nobody can make up what a stranger's function takes; it is said, and real requests are answered."""
+    made = world(tmp_path)
+    code = (tmp_path / "rides_features.py").read_text()
+    (tmp_path / "rides_features.py").write_text(code.replace('rows["seats"].max() == 7', 'rows["rider"].min() == 0'))
+
+    with running(made.options()) as server:
+        answer = server.infer(rides())
+        said = server.stderr
+
+    assert answer.status == 200
+    assert "not warmed up, for made-up rows are refused: features function" in said
+
+
 def test_a_port_in_use_is_said_at_once(tmp_path: Path) -> None:
     """With what to do next."""
     made = world(tmp_path)
