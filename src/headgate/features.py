@@ -35,7 +35,7 @@ def compute(
     Without a function every column is a feature but label, time, ids, cluster and those of role `ignore`.
     """
     label = spec.data.label.column
-    known = rows.drop(label, strict=False)
+    known = rows.drop(label) if label in rows.columns else rows
     made = default(known, spec.data) if function is None else call(function, known, as_of, spec)
     if label in made.columns:
         raise PermanentError(
@@ -43,7 +43,8 @@ def compute(
             next_step=f"leave it out in {spec.data.features!r}",
         )
     ignored = [column for column, role in spec.data.roles.items() if role == "ignore"]
-    made = made.drop(ignored, strict=False)
+    if ignored:
+        made = made.drop(ignored, strict=False)
     if not made.width:
         raise PermanentError(
             f"no feature is left for {spec.service!r}",

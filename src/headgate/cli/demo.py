@@ -84,8 +84,7 @@ class Demo:
         GitDir.create(project.workspace.env, first_files(project), AUTHOR, self.clock)
         self.rows = project.read_rows(None, datetime.now(UTC))
         spec = project.spec
-        labels = self.rows.select(*spec.data.id, spec.data.label.column)
-        loop = Loop(project, ENVIRONMENT, Observer(project, labels), teller.tell)
+        loop = Loop(project, ENVIRONMENT, Observer(project, self.rows), teller.tell)
         self.clock.now = self.start + spec.data.label.matures_after
         first = await loop.pipeline("first", "--as-of", self.clock.now.isoformat())
         self.review(first)

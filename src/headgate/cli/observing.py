@@ -22,6 +22,7 @@ from headgate.records.dataset import Window
 from headgate.records.judgement import Estimate, Evaluation
 from headgate.records.live import DriftReport, LabelledWindow, Signal, WindowMetric
 from headgate.records.model import Model
+from headgate.serve.door import inputs
 from headgate.serve.log import inputs_of
 from headgate.serve.log import read as read_log
 from headgate.stats.clustered import estimate
@@ -108,7 +109,8 @@ class Observer:
         if rows is None:
             rows = self.project.read_rows(window, datetime.now(UTC))
         spec = self.project.spec
-        return pl.DataFrame({"id": features.ids(rows, spec), "label": rows[spec.data.label.column]})
+        served = rows.select(inputs(self.project.contract, spec))
+        return pl.DataFrame({"id": features.ids(served, spec), "label": rows[spec.data.label.column]})
 
     def performance(
         self, rows: pl.DataFrame, evaluation: Evaluation, loaded: Loaded, window: Window

@@ -69,13 +69,15 @@ def keep_reference(project: Project, model: Model, learn: pl.DataFrame, check: p
     spec = project.spec
     loaded = load(project.store.folder(model.uri), model.sha256)
     times = [event_times(rows, spec.data.time) if spec.data.time else None for rows in (learn, check)]
+    learned = features.compute(learn, spec, project.features)
     built = reference.build(
-        features.compute(learn, spec, project.features),
+        learned,
         times[0],
         spec,
         model.sha256,
         scores=loaded.predict(features.compute(check, spec, project.features)),
         score_times=times[1],
+        training_scores=loaded.predict(learned),
         classes=loaded.signature.classes if spec.task == "multiclass" else (),
     )
     project.store.put(reference.uri(spec, model.sha256), encode(built))
