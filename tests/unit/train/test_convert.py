@@ -177,6 +177,7 @@ def test_an_onnx_model_is_taken_as_it_is() -> None:
     assert parity(model, loaded, rows) == 0.0
     assert model.producer_name == "torch"
     assert b"Tuesday" not in to_onnx(model, signature("binary"))
+    assert b"torch" not in to_onnx(model, signature("binary"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.dummy import DummyClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 from worlds_to_learn import service, varied, world
 
 from headgate.errors import PermanentError, TransientError
@@ -210,6 +212,20 @@ def test_an_own_feature_function_is_used_for_both_parts() -> None:
     made = fit(world(300), world(100, seed=1), service(), lambda rows, _: rows.select(warm=pl.col("temp") > 0))
 
     assert made.signature.names == ("warm",)
+
+
+def test_a_fit_runs_in_one_thread() -> None:
+    """However many the machine has: sums of floats depend on how they are shared out."""
+    seen: set[int] = set()
+
+    def function(train: Sample, tune: Sample, params: dict[str, Any], seed: int) -> Any:
+        seen.update(library["num_threads"] for library in threadpool_info())
+        return DummyClassifier().fit(train.x, train.y)
+
+    with threadpool_limits(limits=2), pytest.raises(PermanentError, match="does not convert"):
+        fit(world(300), world(100), varied(service(), entrypoint="own:fit"), entrypoint=function)
+
+    assert seen == {1}
 
 
 def test_an_error_in_an_own_fit_function_points_at_its_own_line() -> None:
