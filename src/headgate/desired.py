@@ -23,7 +23,7 @@ from headgate.specs.environment import (
 )
 from headgate.specs.reading import Spec
 from headgate.specs.reading import parse as parse_spec
-from headgate.specs.writing import FIRST_APP, FIRST_ENVIRONMENT, FIRST_SERVING, first_promotion, render_bans
+from headgate.specs.writing import FIRST_APP, FIRST_ENVIRONMENT, FIRST_SERVING, deviations, first_promotion, render_bans
 
 FileName = Literal["app.yaml", "serving.yaml", "version.yaml", "bans.yaml"]
 State = Literal["nothing yet", "live", "on its way", "canary failed", "canary ended"]
@@ -115,8 +115,8 @@ def file_path(environment: str, service: str, file: FileName) -> str:
 
 
 def settings_digest(serving: Serving) -> Digest:
-    """Return the digest of the pod settings; the canary plan takes no part."""
-    return codec.digest(replace(serving, canary=None))
+    """Return the digest of the pod settings; the canary plan takes no part, nor does a default spelled out."""
+    return codec.digest_of(msgspec.json.encode(deviations(replace(serving, canary=None)), order="sorted"))
 
 
 def chart(app: App) -> str:
@@ -200,8 +200,8 @@ def service_problem(desired: Desired, folders: list[str]) -> str | None:
         return f"names a model of {version.model.name!r}, expected one of {service!r}"
     if version.model.sha256 not in version.storage_uri:
         return f"storageUri {version.storage_uri[:80]!r} does not contain the model's sha256, so it could change"
-    if problem := refusal(lambda: desired.ban(environment, service, "", desired.settings(environment, service))):
-        return problem
+    if refusal(lambda: (desired.bans(environment, service), desired.settings(environment, service))):
+        return None  # said of that file itself
     ban = desired.ban(environment, service, version.model.sha256, desired.settings(environment, service))
     return f"names a model that is banned with these settings: {ban.reason[:200]}" if ban else None
 

@@ -34,6 +34,22 @@ def dump(spec: Spec) -> str:
     return yaml.safe_dump(msgspec.to_builtins(spec), sort_keys=False, allow_unicode=True, width=10_000)
 
 
+def deviations(spec: Spec) -> dict[str, object]:
+    """Return what a spec says beyond its defaults, so that a new setting leaves the digest of old files alone.
+
+    >>> from headgate.specs.environment import Faults, Serving
+    >>> deviations(Serving(replicas=2, threads=1, faults=Faults(delay_ms=0.0)))
+    {'replicas': 2}
+    """
+    found: dict[str, object] = {}
+    for one in msgspec.structs.fields(spec):
+        value = getattr(spec, one.name)
+        default = one.default if one.default_factory is msgspec.NODEFAULT else one.default_factory()
+        if value != default:
+            found[one.encode_name] = deviations(value) if isinstance(value, Spec) else msgspec.to_builtins(value)
+    return found
+
+
 def first_promotion(environments: Sequence[Name]) -> str:
     """Return the text of promotion.yaml: each environment comes after the one before it."""
     after: list[Name | None] = [None, *environments[:-1]]
