@@ -168,9 +168,7 @@ def test_an_unknown_environment_is_named_with_the_known() -> None:
     assert caught.value.found == "dev, prod"
 
 
-render_bans([BAN]) = render_bans(
-    [Ban(model=MODEL, settings=settings_digest(Serving()), commit=COMMIT, reason="slow", at=AT)]
-)
+BAN = Ban(model=MODEL, settings=settings_digest(Serving()), commit=COMMIT, reason="slow", at=AT)
 P = "env/prod/flights/"
 
 

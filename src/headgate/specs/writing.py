@@ -19,6 +19,17 @@ BANS_HEADER = """\
 """
 
 
+class PlainDumper(yaml.SafeDumper):
+    """Writes what cannot be printed in escapes: YAML folds NEL and its kin into spaces otherwise."""
+
+
+def quoted(dumper: PlainDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+PlainDumper.add_representer(str, quoted)
+
+
 def render_version(version: Version) -> str:
     """Return the text of version.yaml: keys in the type's order, the same for equal values."""
     return VERSION_HEADER + dump(version)
@@ -31,7 +42,8 @@ def render_bans(bans: Sequence[Ban]) -> str:
 
 def dump(spec: Spec) -> str:
     """Return a spec as YAML that `specs.reading.parse` reads back to the same value."""
-    return yaml.safe_dump(msgspec.to_builtins(spec), sort_keys=False, allow_unicode=True, width=10_000)
+    built = msgspec.to_builtins(spec)
+    return yaml.dump(built, Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def deviations(spec: Spec) -> dict[str, object]:
