@@ -35,6 +35,12 @@ def attempts(verdict: Verdict, situation: Situation) -> list[PullRequest]:
     return [pull for pull in pulls if (branch_parts(pull.branch) or ("",))[-1].startswith(prefix)]
 
 
+def next_attempt(verdict: Verdict, situation: Situation) -> int:
+    """Return the number of an attempt that nobody made yet."""
+    numbers = [pull.branch.rpartition("-")[2] for pull in attempts(verdict, situation)]
+    return max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0) + 1
+
+
 def is_newer(pull: PullRequest, verdict: Verdict) -> bool:
     """Say whether a pull request argues from later labels than the verdict."""
     found = read_mark(pull.body)

@@ -6,7 +6,7 @@ from headgate.desired import champion, history, state_of
 from headgate.errors import PermanentError
 from headgate.names import short
 from headgate.propose.actions import Action, Nothing, Situation
-from headgate.propose.attempts import asked, attempts
+from headgate.propose.attempts import asked, next_attempt
 from headgate.propose.body import unban_command
 from headgate.propose.proposal import proposed, version_of
 from headgate.records import codec
@@ -40,7 +40,7 @@ def plan(
     if refusal is not None:
         return (refusal,)
     version = version_of(verdict, evaluation, cause, run, storage_uri)
-    attempt = len(attempts(verdict, situation)) + 1
+    attempt = next_attempt(verdict, situation)
     proposal = proposed(verdict, evaluation, situation, version, attempt=attempt, canary=canary, drift=drift)
     return asked(verdict, situation, proposal)
 

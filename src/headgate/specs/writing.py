@@ -1,5 +1,6 @@
 """Specs to YAML text, and the first text of each file of an env repo."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -19,12 +20,17 @@ BANS_HEADER = """\
 """
 
 
+NUMERIC = re.compile(r"[-+]?[0-9._]+([eE][-+]?[0-9]+)?|0[xo].*")
+"""What YAML 1.2 readers, such as Helm, take for a number: a digest may look like one."""
+
+
 class PlainDumper(yaml.SafeDumper):
     """Writes what cannot be printed in escapes: YAML folds NEL and its kin into spaces otherwise."""
 
 
 def quoted(dumper: PlainDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+    style = '"' if not text.isprintable() or NUMERIC.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 PlainDumper.add_representer(str, quoted)
