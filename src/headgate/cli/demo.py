@@ -138,7 +138,7 @@ class Demo:
             sha256=version.model.sha256,
             service_file=project.service_file,
             serving=Serving(),
-            more=("--log-dir", str(project.workspace.root / "frozen" / "predictions")),
+            more=("--log-dir", str(project.workspace.root / "frozen" / "predictions"), "--flush-seconds", "0"),
         )
 
     def review(self, ended: Ended) -> None:

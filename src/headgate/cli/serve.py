@@ -22,6 +22,9 @@ def serve(
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
     delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
     fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,
+    flush_seconds: Annotated[
+        float, typer.Option("--flush-seconds", min=0, help="0: what is answered is in the prediction log first.")
+    ] = 0.2,
     exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", help="End when stdin does.")] = False,
 ) -> None:
     """Serve one verified model over the Open Inference Protocol V2."""
@@ -38,6 +41,7 @@ def serve(
             log_dir=log_dir,
             threads=threads,
             faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
+            flush_seconds=flush_seconds,
             exit_with_parent=exit_with_parent,
         )
     )

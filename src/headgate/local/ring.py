@@ -16,6 +16,7 @@ from headgate.local.reconcile import Move
 from headgate.local.route import Router
 from headgate.local.supervise import Server
 from headgate.local.tallies import carried, tallies
+from headgate.local.traffic import NO_CANARY, Step
 from headgate.names import Name, Uri
 from headgate.ports import Store
 from headgate.records.live import Analysis, RolloutState, Target, Track
@@ -65,6 +66,8 @@ class Ring:
         self.before = self.state.tallies
         self.port = 0
         self.started = 0
+        self.looked: Callable[[Analysis], None] = lambda _: None
+        """Told each analysis, also those that hold."""
 
     async def start(self, port: int = 0) -> None:
         """Listen, and bring up what ran before."""
@@ -99,6 +102,12 @@ class Ring:
     def weight(self) -> int:
         """The canary's percentage of traffic now."""
         return reconcile.weight(self.state, self.plan())
+
+    @property
+    def sending(self) -> Step:
+        """Whose canary takes which percentage of the traffic, as the router splits it at this moment."""
+        weight = self.router.weight
+        return Step(self.state.canary.commit, weight) if self.state.canary and weight else NO_CANARY
 
     def plan(self) -> Canary:
         """Return the canary plan: the environment's serving.yaml wins over the service's."""
@@ -180,6 +189,7 @@ class Ring:
             started_at=self.state.step_started_at or self.clock(),
             now=self.clock(),
         )
+        self.looked(analysis)
         match canary.next_move(analysis, plan, self.state.step):
             case "abort":
                 await self.abort(target, analysis)
@@ -280,7 +290,7 @@ class Ring:
             sha256=version.model.sha256,
             service_file=self.service_file,
             serving=serving,
-            more=("--log-dir", str(self.predictions)),
+            more=("--log-dir", str(self.predictions), "--flush-seconds", "0"),
         )
 
     async def succeed(self) -> None:

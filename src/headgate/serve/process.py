@@ -32,6 +32,9 @@ from headgate.specs.environment import Faults
 from headgate.specs.reading import read
 from headgate.specs.service import Service
 
+RETRY_SECONDS = 0.2
+"""How soon log lines that the disk refused are tried again where every answer is written at once."""
+
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one server process is run."""
@@ -55,7 +58,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """End when stdin does, as it does when the process that holds its other end ends in any way."""
     limits: Limits = Limits()
     flush_seconds: float = 0.2
-    """A killed process loses at most this much of its prediction log."""
+    """A killed process loses at most this much of its prediction log; 0: what is answered is written first."""
     linger_seconds: float = 0.5
     """After SIGTERM not ready any more, yet answering, while routers take note."""
     drain_seconds: float = 20.0
@@ -96,7 +99,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         predictor=predictor,
         meters=Meters(spec.service, short(sha256)),
         faults=FaultPlan(options.faults),
-        recorder=Recorder(options.log_dir, segment_of(predictor, door, sha256)) if options.log_dir else None,
+        recorder=recorder_of(options, segment_of(predictor, door, sha256)),
     )
 
 
@@ -107,6 +110,12 @@ def features_function(spec: Service, folder: Path) -> FeatureFunction | None:
     from headgate.adapters.usercode import load  # noqa: PLC0415 - most servers run no code but ours
 
     return load(spec.data.features, folder)
+
+
+def recorder_of(options: ServeOptions, segment: Segment) -> Recorder | None:
+    if options.log_dir is None:
+        return None
+    return Recorder(options.log_dir, segment, at_once=options.flush_seconds == 0)
 
 
 def segment_of(predictor: Predictor, door: Door, sha256: Digest) -> Segment:
@@ -186,7 +195,7 @@ class Server(uvicorn.Server):
 
     async def flush_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(self.options.flush_seconds)
+            await asyncio.sleep(self.options.flush_seconds or RETRY_SECONDS)
             await asyncio.to_thread(self.flush)
 
     def flush(self) -> None:

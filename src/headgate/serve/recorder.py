@@ -23,8 +23,9 @@ MICROSECONDS = 1_000_000
 class Recorder:
     """Appends answered rows to this process's own segments; a write that fails is tried again at the next flush."""
 
-    def __init__(self, folder: Path, segment: Segment) -> None:
+    def __init__(self, folder: Path, segment: Segment, *, at_once: bool = False) -> None:
         self.folder = folder
+        self.at_once = at_once
         self.segment = segment
         self.name = fresh_name(segment)
         self.head = msgspec.json.encode(segment) + b"\n"
@@ -42,7 +43,12 @@ class Recorder:
             raise PermanentError(f"no prediction log can be kept in {str(folder)!r}: {err.strerror}") from err
 
     def record(self, rows: Admitted, scores: Sequence[Any]) -> None:
-        """Keep one request's answered rows for the next flush."""
+        """Keep one request's answered rows for the next flush, or write them now."""
+        self.collect(rows, scores)
+        if self.at_once:
+            self.flush()
+
+    def collect(self, rows: Admitted, scores: Sequence[Any]) -> None:
         at = time.time_ns() // 1000
         days_by_row = self.days(rows, at)
         days = {*days_by_row}
