@@ -107,7 +107,7 @@ class Demo:
         frozen = await supervise.start(self.frozen(ring))
         time_column = str(project.spec.data.time)
         async with (
-            Client(ring.url, project.spec.service, door.datatypes, weight=lambda: ring.weight) as client,
+            Client(ring.url, project.spec.service, door.datatypes, step=lambda: ring.sending) as client,
             Client(frozen.url, project.spec.service, door.datatypes, concurrency=1) as beside,
         ):
             self.teller.client = client

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
 
 import aiohttp
 import msgspec
@@ -14,6 +15,28 @@ from headgate.measures import FAULT_HEADER, MODEL_HEADER
 
 TIMEOUT_SECONDS = 30.0
 HEADERS = {"content-type": "application/json"}
+
+
+class Step(NamedTuple):
+    """Where a canary stands."""
+
+    commit: str
+    """The env repo commit it tries; empty when no canary takes traffic."""
+    weight: int
+
+
+NO_CANARY = Step("", 0)
+
+
+class Failure(NamedTuple):
+    """One request without a good answer, in wall time."""
+
+    sent_at: datetime
+    failed_at: datetime
+
+    def within(self, begin: datetime, end: datetime) -> bool:
+        """Say whether it was under way at some moment of a stretch of time."""
+        return self.sent_at <= end and self.failed_at >= begin
 
 
 @dataclass(slots=True)
@@ -28,9 +51,10 @@ class Counts:
     """Answers later than the limit."""
     spoiled: int = 0
     """Answers that bear a fault's header."""
-    models: dict[tuple[int, str], int] = field(default_factory=dict)
-    """Answers by the canary's weight when they were sent, and the header `headgate-model`."""
+    models: dict[tuple[Step, str], int] = field(default_factory=dict)
+    """Answers by the canary's step when they were sent, and the header `headgate-model`."""
     reasons: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
 
     def add(self, other: "Counts") -> None:
         self.sent += other.sent
@@ -42,6 +66,7 @@ class Counts:
             self.models[pair] = self.models.get(pair, 0) + count
         for reason, count in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
+        self.failures += other.failures
 
 
 class Client:
@@ -53,14 +78,17 @@ class Client:
         service: str,
         datatypes: Mapping[str, str],
         concurrency: int = 8,
-        weight: Callable[[], int] = lambda: 0,
+        step: Callable[[], Step] = lambda: NO_CANARY,
     ) -> None:
         self.infer = f"{url}/v2/models/{service}/infer"
         self.datatypes = datatypes
         self.concurrency = concurrency
-        self.weight = weight
+        self.step = step
         self.slow_seconds = 0.05
         self.counts = Counts()
+        """Of every `send` that ended."""
+        self.running = Counts()
+        """Of the `send` under way."""
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -75,9 +103,10 @@ class Client:
 
     async def send(self, frames: Iterator[pl.DataFrame]) -> Counts:
         """Send every frame as one request; return what happened to these."""
-        seen = Counts()
+        seen = self.running = Counts()
         # One shared iterator: each worker takes the next frame when its last answer has come (a closed loop).
         await asyncio.gather(*(self._work(frames, seen) for _ in range(self.concurrency)))
+        self.running = Counts()
         self.counts.add(seen)
         return seen
 
@@ -90,7 +119,7 @@ class Client:
             raise RuntimeError("the client is used as `async with Client(...)`")
         seen.sent += 1
         seen.rows += frame.height
-        started, weight = time.monotonic(), self.weight()
+        started, sent_at, step = time.monotonic(), datetime.now(UTC), self.step()
         try:
             async with self._session.post(self.infer, data=body(frame, self.datatypes)) as answer:
                 content = await answer.read()
@@ -98,17 +127,18 @@ class Client:
                 seen.spoiled += FAULT_HEADER in answer.headers
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError) as err:
-            fail(seen, type(err).__name__)
+            fail(seen, type(err).__name__, sent_at)
             return
         if status != 200:
-            fail(seen, f"{status} {content[:200].decode(errors='replace')}")
+            fail(seen, f"{status} {content[:200].decode(errors='replace')}", sent_at)
             return
-        seen.models[weight, model] = seen.models.get((weight, model), 0) + 1
+        seen.models[step, model] = seen.models.get((step, model), 0) + 1
         seen.slow += time.monotonic() - started > self.slow_seconds
 
 
-def fail(seen: Counts, reason: str) -> None:
+def fail(seen: Counts, reason: str, sent_at: datetime) -> None:
     seen.failed += 1
+    seen.failures.append(Failure(sent_at, datetime.now(UTC)))
     seen.reasons[reason] = seen.reasons.get(reason, 0) + 1
 
 

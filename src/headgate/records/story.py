@@ -2,7 +2,11 @@
 
 from datetime import datetime
 
+import msgspec
+
 from headgate.records.codec import Part, Record
+from headgate.records.dataset import Check, Window
+from headgate.records.judgement import Finding, VerdictOutcome
 from headgate.records.live import Analysis, DriftReport, Signal
 
 
@@ -38,6 +42,41 @@ class RefusalNote(Part, frozen=True, kw_only=True):
     outcome: str
     reason: str
     event_time: datetime
+    checks: tuple[Check, ...] = ()
+    """What a dataset broke."""
+    next_step: str = ""
+
+
+class VerdictNote(Part, frozen=True, kw_only=True):
+    """What the gate found of one candidate, and what became of it."""
+
+    model: str
+    outcome: VerdictOutcome
+    policy: str
+    look: int
+    alpha: float
+    judged_at: datetime | None
+    gate: Window | None
+    gate_rows: int
+    train_end: datetime | None
+    champion: str | None
+    findings: tuple[Finding, ...]
+    pull_request: int | None = None
+
+
+class LookNote(Part, frozen=True, kw_only=True):
+    """One question of a canary at one moment, between its beginning and its end."""
+
+    commit: str
+    weight: int
+    question: str
+    wall_seconds: float
+    """Since the story began."""
+    bad: int
+    requests: int
+    low: float | None
+    high: float | None
+    limit: float
 
 
 class Requests(Part, frozen=True, kw_only=True):
@@ -64,6 +103,8 @@ class SplitNote(Part, frozen=True, kw_only=True):
     """Share asked for."""
     measured: float
     requests: int
+    """Answers of both tracks at this weight."""
+    commit: str = ""
 
 
 class WindowPoint(Part, frozen=True, kw_only=True):
@@ -103,3 +144,8 @@ class Story(Record, frozen=True, kw_only=True, tag="story/1"):
     report: str
     peak_rss_mb: float
     seconds: float
+    verdicts: tuple[VerdictNote, ...] = ()
+    looks: tuple[LookNote, ...] = ()
+    """Thinned: enough of them to draw a canary's course."""
+    provenance: dict[str, str] = msgspec.field(default_factory=dict)
+    """What made this story: versions, machine, policy, commit."""
