@@ -2,7 +2,9 @@
 
 import io
 import time
+from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 import typer
 
@@ -22,14 +24,16 @@ from headgate.evaluate.latency import measure_latency
 from headgate.evaluate.leaks import single_feature_leaks
 from headgate.evaluate.measure import measure
 from headgate.evaluate.overlap import overlap_rows
-from headgate.evaluate.predict import predict, trivial
+from headgate.evaluate.predict import facts, predict, role_columns, trivial
 from headgate.models.loading import Loaded, load
 from headgate.names import Uri
 from headgate.records.codec import digest, digest_of, encode
-from headgate.records.judgement import Evaluation, Role
+from headgate.records.judgement import Evaluation, Leak, Role
 from headgate.records.model import Model
 
 app = typer.Typer(add_completion=False)
+FEW_ROWS = 1000
+"""With fewer gate rows an honest feature is easily perfect by chance: the learned rows are asked too."""
 
 
 @app.command()
@@ -71,12 +75,27 @@ def measured(project: Project, model: Model, standing: Standing) -> Evaluation:
         champion=standing.champion,
         anchor=standing.anchor,
         latency=measure_latency(lambda: loaded["candidate"].predict(one), time.perf_counter_ns),
-        leaks=single_feature_leaks(made, frame, spec),
+        leaks=leaks(project, gate_rows, learned, classes, baseline),
         overlap_rows=overlap_rows(frame["id"], [features.ids(rows, spec) for rows in learned]),
         look=project.look(model),
         predictions_uri=uri,
         predictions_sha256=sha256,
     )
+
+
+def leaks(
+    project: Project,
+    gate_rows: pl.DataFrame,
+    learned: list[pl.DataFrame],
+    classes: Sequence[str],
+    baseline: tuple[float, ...],
+) -> tuple[Leak, ...]:
+    """Return the strongest single features of the gate rows, or of all rows where these are few."""
+    spec = project.spec
+    rows = gate_rows if gate_rows.height >= FEW_ROWS else pl.concat([*learned, gate_rows])
+    guessed = role_columns("candidate", np.tile(baseline, (rows.height, 1)), classes, classes, spec)
+    frame = pl.DataFrame([*facts(rows, spec, classes), *guessed])
+    return single_feature_leaks(features.compute(rows, spec, project.features), frame, spec)
 
 
 def loaded_roles(project: Project, models: dict[Role, Model | None]) -> dict[Role, Loaded]:

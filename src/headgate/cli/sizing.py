@@ -1,0 +1,68 @@
+"""Which of the usual rules must fit the size of the rows? As many gate rows as there can be, leaks as few rows show."""
+
+import numpy as np
+import polars as pl
+
+from headgate import features
+from headgate.evaluate.leaks import strength
+from headgate.specs.gate import AnyRule, EnoughRows, NoLeak
+from headgate.specs.service import Service
+
+LEAST_ROWS = 20
+"""Gate rows below which no interval is believed, however large the effect."""
+LEAST_CLUSTERS = 5
+"""Clusters below which a spread between them says nothing."""
+USUAL = EnoughRows()
+FEW_ROWS = 1000
+"""With fewer rows an honest feature may look perfect by chance: with 50 rows a class its error is .01."""
+HONEST = 0.98
+"""What single features of easy problems reach; the usual limit is .99."""
+COPY = 0.9985
+"""What only the label itself, or something made from it, reaches."""
+RAISED = 0.999
+
+
+def rules(rows: pl.DataFrame, gate: pl.DataFrame, spec: Service) -> list[tuple[AnyRule, str]]:
+    """Return the rules to write beside the policy, each with its reason; none where there are rows enough."""
+    return [rule for rule in (enough(gate, spec), leak(rows, spec)) if rule]
+
+
+def labelled(rows: pl.DataFrame, spec: Service) -> pl.DataFrame:
+    """Return the rows whose label came."""
+    label = rows[spec.data.label.column]
+    return rows.filter(label.is_not_null() & (label.is_not_nan() if label.dtype.is_float() else True))
+
+
+def clusters(rows: pl.DataFrame, spec: Service) -> int:
+    """Return how many clusters the labelled rows have."""
+    return len(np.unique(features.clusters(labelled(rows, spec), spec)))
+
+
+def enough(gate: pl.DataFrame, spec: Service) -> tuple[AnyRule, str] | None:
+    """Return the usual minimum lowered to what these rows give, None where they give it."""
+    rows, groups = labelled(gate, spec).height, clusters(gate, spec)
+    least_rows = min(USUAL.rows, max(LEAST_ROWS, int(0.8 * rows) // 5 * 5))
+    least_groups = min(USUAL.clusters, max(LEAST_CLUSTERS, int(0.8 * groups)))
+    if rows >= USUAL.rows and groups >= USUAL.clusters:
+        return None
+    found = f"{rows:,} gate rows" + (f" in {groups:,} {spec.data.cluster}s" if spec.data.cluster else "")
+    usual = f"{USUAL.rows} rows" + (f" in {USUAL.clusters} clusters" if spec.data.cluster else "")
+    why = f"these data give {found}, the policy asks {usual}: only large effects will show"
+    return EnoughRows(rows=least_rows, clusters=least_groups), why
+
+
+def leak(rows: pl.DataFrame, spec: Service) -> tuple[AnyRule, str] | None:
+    """Return a higher limit for single features where few rows cannot tell an honest one from a leak."""
+    known = labelled(rows, spec)
+    if known.height >= FEW_ROWS:
+        return None
+    label = features.labels(known, spec, features.classes(known, spec))
+    made = features.compute(known, spec)
+    scores = {name: strength(made[name], label, spec.task) or 0.0 for name in made.columns}
+    suspect = max(scores, key=scores.__getitem__)
+    if not HONEST <= scores[suspect] < COPY:
+        return None
+    why = (
+        f"{suspect!r} alone reaches {scores[suspect]:.3f}: if it is not known before the label, give it the role ignore"
+    )
+    return NoLeak(limit=RAISED), why
