@@ -23,7 +23,7 @@ def asked(verdict: Verdict, situation: Situation, proposal: Proposal) -> tuple[A
     kept = next((pull for pull in open_now if pull in mine and same_argument(pull, proposal)), None)
     others = tuple(pull for pull in open_now if pull is not kept)
     if kept is not None:
-        return (*reworded(kept, proposal), *superseded(others, kept.branch))
+        return (reworded(kept, proposal), *superseded(others, kept.branch))
     no = next((refusal for pull in mine if (refusal := turned_down(pull, verdict, proposal))), None)
     return (no,) if no else (Open(proposal=proposal), *superseded(others, proposal.branch))
 
@@ -54,15 +54,9 @@ def same_argument(pull: PullRequest, proposal: Proposal) -> bool:
     return ours is not None and theirs is not None and ours[:3] == theirs[:3]
 
 
-def reworded(pull: PullRequest, proposal: Proposal) -> tuple[Action, ...]:
-    """Return the update of an open pull request, or that it already says all this."""
-    if (plain(pull.title), plain(pull.body)) == (plain(proposal.title), plain(proposal.body)):
-        return (Nothing(reason=f"{short(proposal.model or '')} is open as pull request #{pull.number}"),)
-    return (Update(number=pull.number, title=proposal.title, body=proposal.body),)
-
-
-def plain(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
+def reworded(pull: PullRequest, proposal: Proposal) -> Update:
+    """Return the update of an open pull request; saying the same once more changes nothing."""
+    return Update(number=pull.number, title=proposal.title, body=proposal.body)
 
 
 def superseded(pulls: Sequence[PullRequest], branch: str) -> tuple[Action, ...]:

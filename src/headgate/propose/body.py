@@ -8,13 +8,12 @@ from headgate.desired import champion
 from headgate.names import Digest, short
 from headgate.propose import evidence, proof
 from headgate.propose.actions import Situation
-from headgate.propose.words import code, day, escape, one_line
+from headgate.propose.words import code, day, escape, length, one_line
 from headgate.records import codec
 from headgate.records.judgement import Evaluation, Verdict
 from headgate.records.live import Analysis, DriftReport, LiveTag, Revision
 from headgate.specs.canary import Canary
 from headgate.specs.environment import Version
-from headgate.specs.reading import show_duration
 
 LIMIT = 59_000
 """Characters; forges refuse bodies above 65,536."""
@@ -82,7 +81,7 @@ def canary_plan(canary: Canary) -> str:
     limits = {"errors": f"errors > {canary.limits.errors * 100:g} %", "p99": f"p99 > {canary.limits.p99_ms:g} ms"}
     ends = ", ".join(limits.get(question, escape(question)) for question in canary.questions) or "nothing asked"
     return (
-        f"Canary {steps}, {show_duration(canary.pause)} and {canary.min_requests:,} answers each at least, then all; "
+        f"Canary {steps}, {length(canary.pause)} and {canary.min_requests:,} answers each at least, then all; "
         f"ends on {ends}; holds when there is no data."
     )
 
@@ -192,12 +191,11 @@ def unban_command(service: str, environment: str, model: str) -> str:
 
 def met(analysis: Analysis, analyses: Sequence[Analysis], spoiled: int | None) -> str:
     """Return how many requests met the failed revision."""
-    broke = spoiled if spoiled is not None else max((one.bad for one in proof.failing(analysis)), default=0)
-    steps = ", ".join(f"{one.weight} %" for one in analyses)
+    requests, bad = proof.met(analyses)
+    steps = ", ".join(dict.fromkeys(f"{one.weight} %" for one in analyses))
     return (
-        f"{analysis.canary_requests:,} requests in the failed step, {broke:,} of them spoiled; "
-        f"stable answered {analysis.stable_requests:,}. "
-        f"Steps judged: {steps}; {analysis.started_at:%Y-%m-%d %H:%M:%S} … {analysis.ended_at:%H:%M:%S}."
+        f"{requests:,} requests at {steps}, {bad if spoiled is None else spoiled:,} of them spoiled, "
+        f"until {analysis.ended_at:%Y-%m-%d %H:%M:%S}; then all traffic went back."
     )
 
 

@@ -2,26 +2,33 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
 from headgate.names import short
-from headgate.propose.words import code, day, escape, interval, number, percent, signed, table, title
+from headgate.propose.words import code, day, escape, interval, length, number, percent, signed, table, title
 from headgate.records.dataset import Window
 from headgate.records.judgement import Estimate, Evaluation, Finding, Number, Slice, Verdict
 from headgate.records.live import DriftReport
+from headgate.records.model import Model
 from headgate.stats.clustered import interval as bounds_of
 from headgate.stats.metrics import METRICS
 
 SLICES_SHOWN = 8
 FINDINGS_SHOWN = 40
 COLUMNS_SHOWN = 12
+ORDER = ("champion", "anchor", "baseline")
+"""What a reviewer asks first stands first."""
 
 
 def comparisons(verdict: Verdict, evaluation: Evaluation) -> list[str]:
     """Return the leading table: one row for each rule that compared a metric with another role."""
     level = f"{100 * (1 - verdict.alpha):.3g} %"
     clustered = f", clustered by {code(evaluation.clustered_by)}" if evaluation.clustered_by else ""
-    heads = ("metric", "other", "candidate", f"delta [{level}{clustered}]", "rule", "")
-    rows = [comparison_row(finding, evaluation) for finding in verdict.findings if compared(finding)]
+    heads = ("metric", "compared with", "candidate", f"delta [{level}{clustered}]", "rule", "")
+    found = sorted(
+        (finding for finding in verdict.findings if compared(finding)), key=lambda one: ORDER.index(role_of(one))
+    )
+    rows = [comparison_row(finding, evaluation) for finding in found]
     rows += [latency_row(finding) for finding in verdict.findings if finding.rule == "latency"]
     return table(heads, rows[:FINDINGS_SHOWN])
 
@@ -34,9 +41,14 @@ def numbers(finding: Finding) -> dict[str, Number]:
     return {one.label: one for one in finding.numbers}
 
 
+def role_of(finding: Finding) -> str:
+    """Return with whom a finding compares the candidate."""
+    return next((one.label for one in finding.numbers if one.label in ORDER), "baseline")
+
+
 def comparison_row(finding: Finding, evaluation: Evaluation) -> tuple[str, ...]:
     named = numbers(finding)
-    role = next((label for label in named if label not in {"candidate", "delta"}), "champion")
+    role = role_of(finding)
     delta = named["delta"]
     who = {"champion": evaluation.champion, "anchor": evaluation.anchor}.get(role)
     against = f"{role} {code(short(who.sha256))}" if who else escape(role)
@@ -58,14 +70,13 @@ def outcome(finding: Finding) -> str:
 def other_rules(verdict: Verdict) -> list[str]:
     """Return the table of rules that compared nothing: enough rows, no overlap, calibration, …."""
     rest = [finding for finding in verdict.findings if not compared(finding) and finding.rule != "latency"]
-    rows = [(escape(one.rule), escape(one.limit), escape(one.reason), outcome(one)) for one in rest]
+    rows = [(code(one.rule), escape(one.limit), escape(one.reason), outcome(one)) for one in rest]
     return table(("rule", "asks", "found", ""), rows[:FINDINGS_SHOWN])
 
 
 def worst_slices(verdict: Verdict, evaluation: Evaluation) -> list[str]:
     """Return the table of the slices that gain least, worst first."""
     ranked = ranked_slices(evaluation, verdict.alpha)
-    word = evaluation.clustered_by or "clusters"
     limits = {finding.rule: finding.limit for finding in verdict.findings}
     rows = [
         (
@@ -76,7 +87,7 @@ def worst_slices(verdict: Verdict, evaluation: Evaluation) -> list[str]:
         )
         for one in ranked[:SLICES_SHOWN]
     ]
-    return table(("slice", f"rows / {code(word)}", "delta", "rule"), rows)
+    return table(("slice", f"rows / {cluster_word(evaluation)}", "delta", "rule"), rows)
 
 
 def ranked_slices(evaluation: Evaluation, alpha: float) -> list[Slice]:
@@ -127,8 +138,8 @@ def main_risk(verdict: Verdict, evaluation: Evaluation) -> str:
 def belief(verdict: Verdict, evaluation: Evaluation) -> list[str]:
     """Return what the numbers rest on, a fact a line."""
     candidate, champion = evaluation.model, evaluation.champion
-    ends = f"train ends: candidate {day(candidate.train_end)}"
-    ends += f", champion {day(champion.train_end)}" if champion else ""
+    ends = f"Train ends: candidate {day(learned_until(candidate))}"
+    ends += f", champion {day(learned_until(champion))}" if champion else ""
     lines = [
         (
             f"- Gate rows {window(evaluation.window)}: {sample(evaluation)}; "
@@ -150,20 +161,27 @@ def belief(verdict: Verdict, evaluation: Evaluation) -> list[str]:
 
 def sample(evaluation: Evaluation) -> str:
     """Return how many rows, and how many independent groups."""
+    clusters = f", {evaluation.clusters:,} {cluster_word(evaluation)}" if evaluation.clustered_by else ""
+    return f"{evaluation.rows:,} rows{clusters}"
+
+
+def cluster_word(evaluation: Evaluation) -> str:
     by = evaluation.clustered_by
-    word = "days" if by == "day" else "weeks" if by == "week" else f"groups of {code(by)}" if by else ""
-    return f"{evaluation.rows:,} rows" + (f", {evaluation.clusters:,} {word}" if word else "")
+    return {"day": "days", "week": "weeks", None: "clusters"}.get(by) or f"groups of {code(by or '')}"
 
 
 def window(found: Window | None) -> str:
-    return "(no event time)" if found is None else f"{day(found.start)} … {day(found.end)}"
+    return "without event time" if found is None else f"{day(found.start)} … {day(found.end)}"
 
 
 def gap(evaluation: Evaluation) -> str:
-    ends = [end for end in (evaluation.model.train_end, evaluation.model.tune_end) if end]
-    if evaluation.window is None or not ends:
-        return "unknown (no event time)"
-    return f"{(evaluation.window.start - max(ends)).total_seconds() / 86_400:.3g} days"
+    end = learned_until(evaluation.model)
+    return length(evaluation.window.start - end) if evaluation.window and end else "unknown"
+
+
+def learned_until(model: Model) -> datetime | None:
+    """Return the last event time that fit saw, tune rows included."""
+    return max((end for end in (model.train_end, model.tune_end) if end), default=None)
 
 
 def worst_case(evaluation: Evaluation) -> str:

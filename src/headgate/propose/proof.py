@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from headgate.names import short
-from headgate.propose.words import code, escape, interval, percent, sparkline, table
+from headgate.propose.words import code, escape, percent, sparkline, table
 from headgate.records.live import Analysis, Answer, Revision
-
-SLOW_SHARE = "1 % slower than"
 
 
 def failing(analysis: Analysis) -> list[Answer]:
@@ -16,19 +14,23 @@ def failing(analysis: Analysis) -> list[Answer]:
 
 def sentence(analysis: Analysis) -> str:
     """Return why a canary failed, for the ban and the body's first line."""
-    told = [
-        f"{one.question} {percent(one.share)} of {one.requests:,} answers (allowed: {allowed(one)}; "
-        f"stable {percent(one.stable_share)})"
-        for one in failing(analysis)
-    ]
+    told = [f"{one.question}, {seen(one)}; stable {percent(one.stable_share)}" for one in failing(analysis)]
     return f"canary failed at {analysis.weight} %: " + ("; ".join(told) or "no question says why")
 
 
-def allowed(answer: Answer) -> str:
-    """Return a question's limit as people read it."""
-    if answer.question == "p99":
-        return f"{SLOW_SHARE} {answer.limit:g} ms"
-    return percent(answer.limit) if 0 < answer.limit < 1 else f"{answer.limit:g}"
+def seen(answer: Answer) -> str:
+    allowed = f"{answer.bad:,} of {answer.requests:,} answers were bad, {percent(answer.limit)} is allowed"
+    return answer.detail or allowed
+
+
+def met(analyses: Sequence[Analysis]) -> tuple[int, int]:
+    """Return how many requests met the failed revision in all its steps, and how many of them broke a limit.
+
+    An analysis counts from its step's beginning, so a step's last one has all of its requests.
+    """
+    steps = {one.started_at: one for one in sorted(analyses, key=lambda one: one.ended_at)}
+    bad = [max((answer.bad for answer in one.answers), default=0) for one in steps.values()]
+    return sum(one.canary_requests for one in steps.values()), sum(bad)
 
 
 def answers(analysis: Analysis) -> list[str]:
@@ -36,15 +38,19 @@ def answers(analysis: Analysis) -> list[str]:
     rows = [
         (
             escape(one.question, 60),
-            f"{one.bad:,} of {one.requests:,} ({percent(one.share)} {interval(one.low, one.high)})",
+            f"{one.bad:,} of {one.requests:,}: {percent(one.share)} {bounds(one)}".strip(),
             percent(one.stable_share),
-            allowed(one),
+            percent(one.limit),
             f"**{one.outcome}**" if one.outcome == "fail" else one.outcome,
             escape(one.detail),
         )
         for one in analysis.answers
     ]
     return table(("question", "canary: bad answers", "stable", "allowed", "", ""), rows)
+
+
+def bounds(answer: Answer) -> str:
+    return "" if answer.low is None or answer.high is None else f"[{percent(answer.low)}, {percent(answer.high)}]"
 
 
 def plot(analyses: Sequence[Analysis]) -> list[str]:

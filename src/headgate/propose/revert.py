@@ -6,8 +6,8 @@ from headgate.desired import Desired, file_path, history
 from headgate.errors import PermanentError
 from headgate.names import Name, short
 from headgate.propose import body, proof
-from headgate.propose.actions import Action, Nothing, Open, Situation, Update
-from headgate.propose.attempts import plain
+from headgate.propose.actions import Action, Nothing, Open, Situation
+from headgate.propose.attempts import reworded
 from headgate.records.change import Edit, Proposal, PullRequest
 from headgate.records.live import Analysis, LiveTag, Revision
 from headgate.specs.environment import Ban
@@ -26,8 +26,8 @@ def plan(
 ) -> tuple[Action, ...]:
     """Return the actions that make exactly one pull request undo a failed canary, or say why none should.
 
-    `before` holds the service's files at `target(…)`'s commit, by path; `analyses` the canary's earlier judgements,
-    `spoiled` how many requests broke a limit in all of them (default: those of the failed questions).
+    `before` holds the service's files at `target(…)`'s commit, by path; `analyses` the canary's other judgements,
+    `spoiled` how many requests broke a limit where that is known better than from them.
     """
     service, failed = analysis.service, analysis.revision
     if analysis.outcome != "fail":
@@ -43,7 +43,7 @@ def plan(
         analysis,
         situation,
         healthy,
-        analyses=analyses or (analysis,),
+        analyses=(*(one for one in analyses if one != analysis), analysis),
         restored=[edit.path for edit in restored],
         banned=bool(banned),
         spoiled=spoiled,
@@ -63,7 +63,7 @@ def undoes(analysis: Analysis, situation: Situation) -> bool:
     """Say whether what failed was put there by a revert of ours."""
     merged = [
         pull
-        for purpose in ("revert", "promote")
+        for purpose in ("revert", "promote", "settings")
         for pull in situation.of(purpose, analysis.service)
         if pull.state == "merged"
     ]
@@ -170,6 +170,4 @@ def asked(situation: Situation, proposal: Proposal) -> tuple[Action, ...]:
 def answered(pull: PullRequest, proposal: Proposal) -> Action:
     if pull.state != "open":
         return Nothing(reason=f"pull request #{pull.number} for this commit is {pull.state}")
-    if (plain(pull.title), plain(pull.body)) == (plain(proposal.title), plain(proposal.body)):
-        return Nothing(reason=f"the revert is open as pull request #{pull.number}")
-    return Update(number=pull.number, title=proposal.title, body=proposal.body)
+    return reworded(pull, proposal)

@@ -3,9 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-SPECIAL = re.compile(r"([\\`*_\[\]{}<>|~&!$])")
+SPECIAL = re.compile(r"([\\`*_\[\]{}<|~&!$])")
 BROKEN = "\u200b"
 """A zero-width space: it parts `@` from a name, so that nobody is called."""
 BARS = "▁▂▃▄▅▆▇█"
@@ -16,7 +16,7 @@ def escape(text: str, limit: int = 300) -> str:
     r"""Return text from outside as one inert line.
 
     >>> print(escape("<b>|*x*"))
-    \<b\>\|\*x\*
+    \<b>\|\*x\*
     """
     marked = SPECIAL.sub(r"\\\1", one_line(text, limit))
     parted = re.sub(r"([@#])", rf"\1{BROKEN}", marked)
@@ -87,6 +87,18 @@ def day(moment: datetime | None) -> str:
     if moment is None:
         return "-"
     return f"{moment:%Y-%m-%d}" if (moment.hour, moment.minute) == (0, 0) else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def length(span: timedelta) -> str:
+    """Return how long, as people say it.
+
+    >>> length(timedelta(minutes=5)), length(timedelta(seconds=2)), length(timedelta(days=61))
+    ('5 min', '2 s', '61 days')
+    """
+    for size, word in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if span.total_seconds() >= 2 * size:
+            return f"{span.total_seconds() / size:.3g} {word}"
+    return f"{span.total_seconds():.3g} s"
 
 
 def title(metric: str) -> str:

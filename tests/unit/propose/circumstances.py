@@ -164,7 +164,7 @@ def answer(question: str = "p99", outcome: str = "fail", share: float = 0.31, **
         share=share,
         low=share * 0.8,
         high=min(share * 1.2, 1.0),
-        limit=50.0 if question == "p99" else 0.01,
+        limit=0.01,
         stable_share=0.002,
     )
     return replaced(made, **changes)
