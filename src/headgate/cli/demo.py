@@ -12,12 +12,13 @@ import typer
 from msgspec.structs import replace
 
 from headgate.adapters.forges.gitdir import GitDir
-from headgate.cli.incidents import poisoned, slow_settings
+from headgate.cli.incidents import ask_again, poisoned, slow_settings
 from headgate.cli.loop import Ended, Loop
 from headgate.cli.moments import moment
 from headgate.cli.observing import Observer
 from headgate.cli.ringing import ring_of
-from headgate.cli.telling import Teller, write_story
+from headgate.cli.story import write_story
+from headgate.cli.telling import Teller, sending
 from headgate.cli.wiring import AUTHOR, Project, WorkspaceFolder, open_project
 from headgate.desired import file_path, initial
 from headgate.errors import PermanentError
@@ -45,6 +46,7 @@ canary:
   limits: {errors: 0.01, p99_ms: 50}
 """
 SLOW_DAY = datetime(2013, 11, 2, tzinfo=UTC)
+ASK_AGAIN_DAY = datetime(2013, 11, 9, tzinfo=UTC)
 POISON_DAY = datetime(2013, 11, 20, tzinfo=UTC)
 
 
@@ -65,7 +67,9 @@ def demo(
     start, end = moment(live_from), moment(until)
     if start is None or end is None or start >= end:
         raise PermanentError(f"nothing to replay from {live_from!r} to {until!r}")
-    asyncio.run(Demo(service, root, start, end, out).play())
+    told = Demo(service, root, start, end, out)
+    with told.teller.timeline:
+        asyncio.run(told.play())
 
 
 class Demo:
@@ -75,7 +79,7 @@ class Demo:
         self.start, self.end, self.out = start, end, out
         self.clock = EventClock(start)
         self.project = open_project(service, root, self.clock)
-        self.teller = Teller(self.clock)
+        self.teller = Teller(self.clock, start, end, self.project.workspace.runs)
         self.rows = pl.DataFrame()
 
     async def play(self) -> None:
@@ -89,6 +93,7 @@ class Demo:
         first = await loop.pipeline("first", "--as-of", self.clock.now.isoformat())
         self.review(first)
         ring = ring_of(project, ENVIRONMENT, teller.tell)
+        teller.follow(ring, loop)
         await ring.start()
         ticking = asyncio.create_task(ring.run())
         try:
@@ -107,7 +112,7 @@ class Demo:
         frozen = await supervise.start(self.frozen(ring))
         time_column = str(project.spec.data.time)
         async with (
-            Client(ring.url, project.spec.service, door.datatypes, step=lambda: ring.sending) as client,
+            Client(ring.url, project.spec.service, door.datatypes, step=lambda: sending(ring)) as client,
             Client(frozen.url, project.spec.service, door.datatypes, concurrency=1) as beside,
         ):
             self.teller.client = client
@@ -157,6 +162,8 @@ class Demo:
             while not ring.in_canary:
                 await asyncio.sleep(0.02)
             self.teller.fault_begins()
+        if self.clock.now == ASK_AGAIN_DAY:
+            ask_again(self.project, ENVIRONMENT, self.teller)
         if self.clock.now == POISON_DAY:
             path = poisoned(self.project, self.rows)
             self.teller.stopped(

@@ -18,16 +18,38 @@ POISON_SHARE = 0.6
 
 def slow_settings(project: Project, environment: Name, teller: Teller) -> Proposed:
     """Ask for settings that answer late, and merge them as a hurried operator would."""
-    here = situation(project, project.live(environment))
-    path = file_path(environment, project.spec.service, "serving.yaml")
-    text = here.desired.texts[path] + SLOW
-    done = perform(settings.plan(here, project.spec.service, text, "a tuning that was tried nowhere"), project.forge)
+    done = ask(project, environment, "a tuning that was tried nowhere")
     if pull := done.pull_request:
         merged = project.forge.merge(pull.number, OPERATOR, project.clock())
         teller.tell("settings", "merged", f"#{merged.number} by {OPERATOR}: {SLOW.strip()}")
     else:
-        teller.refused("settings", "ban", "refused", done.reason or "")
+        refuse(done, teller)
     return done
+
+
+def ask_again(project: Project, environment: Name, teller: Teller) -> Proposed:
+    """Ask for the settings that failed once more; a pull request that opens all the same stays open."""
+    done = ask(project, environment, "the same once more")
+    if pull := done.pull_request:
+        teller.tell("settings", "opened", f"#{pull.number} {pull.title}")
+    else:
+        refuse(done, teller)
+    return done
+
+
+def ask(project: Project, environment: Name, reason: str) -> Proposed:
+    """Ask for main's settings with the delay in them."""
+    here = situation(project, project.live(environment))
+    path = file_path(environment, project.spec.service, "serving.yaml")
+    text = here.desired.texts[path].removesuffix(SLOW) + SLOW
+    return perform(settings.plan(here, project.spec.service, text, reason), project.forge)
+
+
+def refuse(done: Proposed, teller: Teller) -> None:
+    """Tell why settings were not proposed."""
+    reason, next_step = done.reason or "", done.next_step or ""
+    teller.refused(SLOW.strip(), "ban", "refused", reason, next_step=next_step)
+    teller.tell("settings", "refused", f"{SLOW.strip()}: {reason}")
 
 
 def poisoned(project: Project, rows: pl.DataFrame) -> Path:
