@@ -12,7 +12,7 @@ from headgate.cli.exchange import write
 from headgate.cli.observing import Observation, Observer, aligned
 from headgate.cli.propose import Proposed
 from headgate.cli.wiring import Project
-from headgate.local.ring import Tell
+from headgate.local.rollout import Tell
 from headgate.names import Digest, Name
 from headgate.records.codec import decode, encode
 from headgate.records.dataset import ValidationReport

@@ -3,7 +3,8 @@
 from headgate.cli.propose import Proposed, perform, situation
 from headgate.cli.wiring import Project
 from headgate.local.history import History
-from headgate.local.ring import Ring, Tell
+from headgate.local.ring import Ring
+from headgate.local.rollout import Tell
 from headgate.names import Name
 from headgate.propose import revert
 from headgate.records.live import Analysis

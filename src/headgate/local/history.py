@@ -1,5 +1,6 @@
 """What Git says to the ring, and what the ring says to Git."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -8,10 +9,12 @@ from headgate.errors import PermanentError
 from headgate.names import Commit, Name
 from headgate.ports import Forge
 from headgate.records.codec import encode
-from headgate.records.live import Analysis, LiveTag, Target
+from headgate.records.live import Analysis, LiveTag, Revision, Target
 from headgate.specs.environment import Serving, Version
 
 CONTEXT = "headgate/canary"
+LOOK_BACK = 20
+"""Commits of a service's folder; a revision is seldom touched that often without being changed."""
 
 
 class History:
@@ -24,18 +27,43 @@ class History:
         self.head: Commit | None = None
         self.desired = Desired(texts={})
         self.target: Target | None = None
+        self.unbroken: frozenset[Commit] = frozenset()
+        """The commits up to the target's that name its revision without a pause."""
+        self.banned = False
+        """Main bans what it names."""
         self.tagged: list[LiveTag] | None = None
 
     def wanted(self) -> Target | None:
-        """Return what main names now."""
+        """Return what main names now; while main cannot be read, what it named before stays known."""
         head = self.forge.head()
         if head is not None and head != self.head:
-            self.desired = self.read(head)
-            revision = self.desired.revision(self.environment, self.service)
-            last = self.forge.log(f"env/{self.environment}/{self.service}", head, 1)
-            self.target = Target(commit=last[0].commit, revision=revision) if revision and last else None
-            self.head = head
+            self.take(head, self.read(head))
         return self.target
+
+    def take(self, head: Commit, desired: Desired) -> None:
+        """Take main's new head in, whole or not at all."""
+        place = (self.environment, self.service)
+        revision, _ = desired.revision(*place), desired.serving(*place)
+        banned = revision is not None and desired.ban(*place, revision.model, revision.settings) is not None
+        last = self.forge.log(self.folder, head, LOOK_BACK) if revision else []
+        self.unbroken = frozenset(self.same(revision, [entry.commit for entry in last]))
+        self.target = Target(commit=last[0].commit, revision=revision) if revision and last else None
+        self.desired, self.banned, self.head = desired, banned, head
+
+    def same(self, revision: Revision | None, newest_first: Iterable[Commit]) -> Iterator[Commit]:
+        """Yield the commits that name a revision, as far back as they do without a pause."""
+        for commit in newest_first:
+            try:
+                then = self.read(commit).revision(self.environment, self.service)
+            except PermanentError:  # a file nobody could read named nothing
+                return
+            if then != revision:
+                return
+            yield commit
+
+    @property
+    def folder(self) -> str:
+        return f"env/{self.environment}/{self.service}"
 
     def serving(self) -> Serving:
         """Return main's serving settings."""
@@ -54,8 +82,7 @@ class History:
         return dict(self.read(commit).texts)
 
     def read(self, commit: Commit) -> Desired:
-        folder = f"env/{self.environment}/{self.service}/"
-        paths = ["promotion.yaml", *self.forge.paths(folder, commit)]
+        paths = ["promotion.yaml", *self.forge.paths(f"{self.folder}/", commit)]
         texts = {path: text for path in paths if (text := self.forge.read(path, commit)) is not None}
         return Desired(texts=texts, commit=commit)
 

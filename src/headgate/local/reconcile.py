@@ -4,13 +4,14 @@ The semantics are those of an Argo Rollout (docs: a rollout's life). Keep the st
 make the move: after a crash the same state asks for the same servers and weight again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from msgspec.structs import replace
 
+from headgate.names import Commit
 from headgate.records.live import Analysis, EndedCanary, Revision, RolloutState, Target
 from headgate.specs.canary import Canary
 
@@ -45,23 +46,34 @@ class Move:
     reason: str
 
 
-def plan(wanted: Target | None, state: RolloutState, live: Sequence[Target] = ()) -> Move:
+def plan(
+    wanted: Target | None,
+    state: RolloutState,
+    live: Sequence[Target] = (),
+    *,
+    banned: bool = False,
+    unbroken: Collection[Commit] = (),
+) -> Move:
     """Return the move that brings what runs nearer to what main names; `live` are the live tags, oldest first.
 
-    `wanted.commit` must be the last commit that changed the service's folder, not main's head: a canary that ended is
-    tried again only for a new commit.
+    `wanted.commit` must be the last commit that changed the service's folder, not main's head: a canary that ended
+    without guilt is tried again for a new commit. One that was aborted is tried again only when main named something
+    else meanwhile: `unbroken` are the commits up to `wanted.commit` that name its revision without a pause. `banned`
+    says that main bans the pair of model and settings: it does not start.
     """
     proven = {target.revision for target in live}
     if wanted is None:
         return Move("retire", None, "main names no version") if state.stable else nothing("main names no version")
     if state.stable is None:
-        return first(wanted, live, proven)
+        return first(wanted, live, proven, banned=banned)
     if wanted.revision == state.stable.revision:
         return back_on(state.stable, wanted, state)
     if state.canary and wanted.revision == state.canary.revision:
         return nothing("its canary is under way")
-    if past := next((each for each in state.ended if each.target == wanted), None):
-        return nothing(f"this commit's canary was {past.outcome}; it waits for another commit")
+    if banned:
+        return nothing("main bans the model with these settings; `headgate unban` lifts that")
+    if past := next((each for each in state.ended if holds(each, wanted, unbroken)), None):
+        return nothing(f"its canary was {past.outcome}; it waits for another commit")
     if wanted.revision in proven:
         return Move("fast_track", wanted, "it was live before")
     if state.canary:
@@ -73,11 +85,18 @@ def nothing(reason: str) -> Move:
     return Move("nothing", None, reason)
 
 
-def first(wanted: Target, live: Sequence[Target], proven: set[Revision]) -> Move:
+def holds(past: EndedCanary, wanted: Target, unbroken: Collection[Commit]) -> bool:
+    """Say whether an ended canary keeps what main names from starting."""
+    if past.outcome == "ended":
+        return past.target == wanted
+    return past.target.revision == wanted.revision and past.target.commit in {*unbroken, wanted.commit}
+
+
+def first(wanted: Target, live: Sequence[Target], proven: set[Revision], *, banned: bool) -> Move:
     """Return the first move: only the very first deploy, or one that was live, starts with all traffic."""
     if not live:
-        return Move("start_stable", wanted, "the first deploy")
-    if wanted.revision in proven:
+        return nothing("main names what it bans") if banned else Move("start_stable", wanted, "the first deploy")
+    if wanted.revision in proven and not banned:
         return Move("start_stable", wanted, "it was live before")
     return Move("start_stable", live[-1], "the last live revision; what main names was never proven")
 

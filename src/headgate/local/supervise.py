@@ -164,7 +164,7 @@ async def end(process: subprocess.Popen[bytes], grace_seconds: float) -> int:
     process.terminate()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(grace_seconds):
-            while process.poll() is None:  # noqa: ASYNC110 - a process sets no event
+            while process.poll() is None:
                 await asyncio.sleep(POLL_SECONDS)
     return kill(process)
 

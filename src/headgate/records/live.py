@@ -96,6 +96,16 @@ class EndedCanary(Part, frozen=True, kw_only=True):
     at: datetime
 
 
+class Untold(Part, frozen=True, kw_only=True):
+    """A canary's end that Git and its readers have not been told of yet."""
+
+    outcome: Literal["live", "aborted"]
+    target: Target
+    at: datetime
+    analyses: tuple[Analysis, ...] = ()
+    reason: str = ""
+
+
 class RolloutState(Record, frozen=True, kw_only=True, tag="rollout-state/1"):
     """Where a rollout stands, kept before each move is made, so that a killed ring resumes there."""
 
@@ -109,6 +119,8 @@ class RolloutState(Record, frozen=True, kw_only=True, tag="rollout-state/1"):
     analyses: tuple[Analysis, ...] = ()
     """Of the running canary: the one that closed each passed step."""
     ended: tuple[EndedCanary, ...] = ()
+    untold: tuple[Untold, ...] = ()
+    """Kept with the move that ended the canary, so that a killed ring tells it when it is back."""
 
 
 class LabelledWindow(Record, frozen=True, kw_only=True, tag="labelled-window/1"):
