@@ -18,7 +18,7 @@ from headgate.cli.moments import moment
 from headgate.cli.observing import Observer
 from headgate.cli.ringing import ring_of
 from headgate.cli.story import write_story
-from headgate.cli.telling import Teller, sending
+from headgate.cli.telling import Teller
 from headgate.cli.wiring import AUTHOR, Project, WorkspaceFolder, open_project
 from headgate.desired import file_path, initial
 from headgate.errors import PermanentError
@@ -112,7 +112,7 @@ class Demo:
         frozen = await supervise.start(self.frozen(ring))
         time_column = str(project.spec.data.time)
         async with (
-            Client(ring.url, project.spec.service, door.datatypes, step=lambda: sending(ring)) as client,
+            Client(ring.url, project.spec.service, door.datatypes, step=lambda: ring.sending) as client,
             Client(frozen.url, project.spec.service, door.datatypes, concurrency=1) as beside,
         ):
             self.teller.client = client

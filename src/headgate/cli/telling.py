@@ -9,7 +9,7 @@ from headgate.cli.loop import Ended, Loop
 from headgate.cli.memory import PeakMemory
 from headgate.cli.observing import Observation
 from headgate.local.ring import Ring
-from headgate.local.traffic import NO_CANARY, Client, Step
+from headgate.local.traffic import NO_CANARY, Client
 from headgate.names import short
 from headgate.records.dataset import Check
 from headgate.records.judgement import Verdict
@@ -129,7 +129,7 @@ class Teller:
     def glimpse(self) -> Glimpse:
         """Return where things stand at this moment."""
         counts = [self.client.counts, self.client.running] if self.client else []
-        step = sending(self.ring) if self.ring else NO_CANARY
+        step = self.ring.sending if self.ring else NO_CANARY
         canary = self.ring.state.canary if self.ring else None
         return Glimpse(
             start=self.start,
@@ -144,12 +144,6 @@ class Teller:
             failed=sum(one.failed for one in counts),
             window=latest(self.loop) if self.loop else None,
         )
-
-
-def sending(ring: Ring) -> Step:
-    """Return whose canary takes which percentage of the traffic, as the router splits it at this moment."""
-    canary, weight = ring.state.canary, ring.weight
-    return Step(canary.commit, weight) if canary and weight else NO_CANARY
 
 
 def noted(verdict: Verdict, pull_request: int | None) -> VerdictNote:
