@@ -1,0 +1,101 @@
+"""The rules of tests/conftest.py bite."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parents[1] / "conftest.py"
+ROOT = CONFTEST.parents[1]
+
+REFUSED = {
+    "skip": ("import pytest\ndef test_one(): pytest.skip('no time')", "skipped for 'no time'"),
+    "module skip": ("import pytest\npytest.skip('no time', allow_module_level=True)", "skipped for 'no time'"),
+    "warning": ("import warnings\ndef test_one(): warnings.warn('old')", "UserWarning: old"),
+    "error in a thread": (
+        """
+import threading
+def test_one():
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+""",
+        "ZeroDivisionError",
+    ),
+    "file left open": ("def test_one(): open(__file__)", "unclosed file"),
+    "connection": (
+        """
+import contextlib, socket
+def test_one():
+    with contextlib.suppress(OSError):
+        socket.create_connection(("192.0.2.1", 80))
+""",
+        "a step outside this machine",
+    ),
+    "child that resolves": (
+        """
+import subprocess, sys
+def test_one():
+    subprocess.run([sys.executable, "-c", "import socket; socket.getaddrinfo('example.org', 80)"])
+""",
+        "a step outside this machine",
+    ),
+    "unknown marker": ("import pytest\n@pytest.mark.fulll\ndef test_one(): pass", "not found in `markers`"),
+}
+"""What a test does → what the run says as it fails."""
+
+ORDINARY = """
+import socket
+def test_one():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
+        server.accept()[0].close()
+"""
+
+
+def run(folder: Path, test: str) -> "subprocess.CompletedProcess[str]":
+    """Run one test under the project's conftest and options."""
+    module = folder / "test_one.py"
+    module.write_text(test)
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder)]
+    command += ["-p", "no:cacheprovider", "--confcutdir", str(folder), "-q", str(module)]
+    (folder / "conftest.py").write_text(
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('house_rules', {str(CONFTEST)!r})\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        "globals().update({k: v for k, v in vars(module).items() if k.startswith(('pytest_', '_stays'))})\n"
+    )
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_nobody_agreed_to_fails_the_run(tmp_path: Path, case: str) -> None:
+    """A skip, a warning, a thread's error, a leak or a step outside: each is red."""
+    test, said = REFUSED[case]
+
+    done = run(tmp_path, test)
+
+    assert done.returncode != 0, done.stdout
+    assert said in done.stdout + done.stderr
+
+
+def test_an_ordinary_test_is_green(tmp_path: Path) -> None:
+    """The rules refuse nothing else, a loopback connection included."""
+    done = run(tmp_path, ORDINARY)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_way_out_is_closed_here_too() -> None:
+    """The process that runs the tests is held like those it starts."""
+    from sitecustomize import stays_here  # noqa: PLC0415 - conftest puts it on the path
+
+    with socket.socket() as one:
+        one.close()
+
+    assert [True, True, True, False, False] == [
+        stays_here(host) for host in ("127.0.0.1", "::1", None, "192.0.2.1", b"example.org")
+    ]
