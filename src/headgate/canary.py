@@ -179,13 +179,14 @@ def most(counts: Iterable[Count | None]) -> int:
 def next_move(analysis: Analysis, plan: Canary, step: int) -> Decision:
     """Return what a rollout does after an analysis of its step, counted from 0.
 
-    Only a failed analysis aborts. A passed one moves on when the step's pause is over. Anything else holds, and at the
-    deadline ends the canary without guilt: no ban, no revert.
+    Only a failed analysis aborts. A passed one moves on when the step's pause and its requests are over. Anything else
+    holds, and at the deadline ends the canary without guilt: no ban, no revert.
     """
     waited = analysis.ended_at - analysis.started_at
     if analysis.outcome == "fail":
         return "abort"
-    if analysis.outcome == "pass" and waited >= plan.pause:
+    answered = analysis.canary_requests + analysis.stable_requests
+    if analysis.outcome == "pass" and waited >= plan.pause and answered >= plan.step_requests:
         return "advance" if step + 1 < len(plan.steps) else "promote"
     return "end" if waited >= max(plan.deadline, plan.pause + timedelta(seconds=1)) else "hold"
 

@@ -1,6 +1,7 @@
 """What can a person type? `headgate <verb>`; each command's module is loaded only when it is the one."""
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -24,7 +25,6 @@ COMMANDS = {
     "trigger": "Decide from signals whether to retrain.",
     "serve": "Serve one model over the Open Inference Protocol.",
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
-    "replay": "Replay a service's own history through the ring, in event time.",
     "demo": "Show the whole ring in about a minute.",
     "pr": "List, show, merge and close pull requests of the local forge.",
     "unban": "Lift the ban of a model with its serving settings.",
@@ -32,6 +32,10 @@ COMMANDS = {
     "why": "Why the live model is live, from Git alone.",
     "render": "Write every generated file of this repository.",
 }
+
+
+PURGE = "dirty_decay_ms:0,muzzy_decay_ms:0"
+"""polars' allocator gives freed memory back at once, here and in what we start: a train step of 230,000 rows, -48 MB."""
 
 
 class LazyGroup(TyperGroup):
@@ -69,6 +73,7 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line; the exit code says what kind of end it was (docs/errors.md)."""
+    os.environ.setdefault("_RJEM_MALLOC_CONF", PURGE)
     try:
         app()
     except HeadgateError as err:

@@ -40,7 +40,8 @@ replicas: 1
 canary:
   steps: [10, 25, 50]
   pause: PT0S
-  min_requests: 500
+  min_requests: 100
+  step_requests: 1200
   deadline: P30D
   questions: [errors, p99]
   limits: {errors: 0.01, p99_ms: 50}

@@ -1,5 +1,6 @@
 """headgate serve."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,8 @@ def serve(
     exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", help="End when stdin does.")] = False,
 ) -> None:
     """Serve one verified model over the Open Inference Protocol V2."""
+    # Read when polars is first imported: requests are small, and more threads only wait for one another.
+    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
     from headgate.serve.process import ServeOptions, run
 
     run(

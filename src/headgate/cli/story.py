@@ -22,6 +22,7 @@ from headgate.records.codec import encode
 from headgate.records.live import Analysis, LiveTag
 from headgate.records.story import LookNote, PromotionNote, Requests, SplitNote, Story
 from headgate.serve.log import read as read_log
+from headgate.specs.canary import Canary
 from headgate.stats.metrics import Undefined, score
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def requests(counts: Counts, teller: Teller, ring: Ring) -> Requests:
         failed_outside_fault=counts.failed - inside,
         failed_in_fault=inside,
         spoiled_in_fault=counts.spoiled,
-        canary_plan=len(plan.steps) * plan.min_requests,
+        canary_plan=planned(plan),
         fault_from=begin,
         fault_to=end,
     )
@@ -183,3 +184,8 @@ def monthly(project: Project, rows: pl.DataFrame) -> tuple[dict[str, dict[str, f
             if not isinstance(found, Undefined):
                 auc[arm][str(month)] = round(found.value, 4)
     return auc, counted
+
+
+def planned(plan: Canary) -> int:
+    """Return how many requests a canary takes over all its steps, at least."""
+    return sum(max(plan.min_requests, plan.step_requests * weight // 100) for weight in plan.steps)

@@ -26,6 +26,8 @@ class Canary(Spec, frozen=True, kw_only=True):
     """How long a step lasts at least."""
     min_requests: Annotated[int, Meta(ge=1)] = 100
     """How many answers of the canary a step's judgement needs; fewer hold it."""
+    step_requests: Annotated[int, Meta(ge=0)] = 0
+    """How many answers of both tracks a step takes at least; for a replay, in which a pause passes in no time."""
     deadline: timedelta = timedelta(hours=2)
     """A canary held this long ends, without ban or revert."""
     questions: tuple[str, ...] = ("errors", "p99")
