@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from headgate import features
 from headgate.cli.wiring import Project, Standing
+from headgate.contract.times import event_times, inside
 from headgate.drift import performance
 from headgate.drift.reference import Reference
 from headgate.drift.reference import uri as reference_uri
@@ -108,6 +109,8 @@ class Observer:
         rows = self.labels
         if rows is None:
             rows = self.project.read_rows(window, datetime.now(UTC))
+        elif time := self.project.spec.data.time:
+            rows = rows.filter(inside(event_times(rows, time), window))
         spec = self.project.spec
         served = rows.select(inputs(self.project.contract, spec))
         return pl.DataFrame({"id": features.ids(served, spec), "label": rows[spec.data.label.column]})

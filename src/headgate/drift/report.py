@@ -133,7 +133,7 @@ def signals(report: DriftReport) -> list[Signal]:
     """Return the rule `drift` for the window, and `drift score` where the reference has scores."""
     features = [one for one in report.columns if not one.expected and not one.is_score]
     scores = [one for one in report.columns if one.is_score]
-    found = [signal("drift", report, features, fired=report.outcome == "drifted")]
+    found = [signal("drift", report, features, fired=report.outcome == "drifted" and bool(drifted(features)))]
     if scores:
         found.append(signal("drift score", report, scores, fired=bool(drifted(scores))))
     return found
