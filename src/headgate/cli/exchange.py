@@ -1,6 +1,7 @@
 """How a command is given its record and leaves its own: files, the latest of the workspace, stdout."""
 
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 
 from headgate.cli.wiring import Project
 from headgate.errors import PermanentError
+from headgate.names import DIGEST_PATTERN, Uri, short
 from headgate.records.codec import Record, decode, encode
 
 R = TypeVar("R", bound=Record)
@@ -23,7 +25,10 @@ class Output(StrEnum):
 
 
 FromFile = Annotated[
-    Path | None, typer.Option("--from", help="The record to start from. Default: the latest.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--from", help="The record to start from, or an evidence's digest. Default: the latest.", metavar="FILE"
+    ),
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Also write the record here.", metavar="FILE")]
 OutputFormat = Annotated[Output, typer.Option("--output", help="text for people, json for programs.")]
@@ -32,6 +37,8 @@ OutputFormat = Annotated[Output, typer.Option("--output", help="text for people,
 def take(expected: type[R], source: Path | None, project: Project) -> R:
     """Return the record in `source`, or the latest of its kind in the workspace."""
     path = source or latest(expected, project)
+    if source and not source.exists() and re.fullmatch(DIGEST_PATTERN, str(source)):
+        return decode(project.store.get(Uri(f"evidence/{source}.json")), expected, f"evidence {short(str(source))}")
     try:
         content = path.read_bytes()
     except FileNotFoundError as err:
@@ -49,6 +56,11 @@ def leave(record: Record, out: Path | None, output: Output, project: Project, su
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, content)
     sys.stdout.write(content.decode() if output is Output.json else summary + "\n")
+
+
+def say(text: str) -> None:
+    """Write text for people or programs to stdout."""
+    sys.stdout.write(text + "\n")
 
 
 def write(path: Path, content: bytes) -> None:

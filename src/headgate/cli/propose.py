@@ -19,6 +19,7 @@ from headgate.cli.wiring import (
     open_project,
     wall_clock,
 )
+from headgate.errors import UsageError
 from headgate.names import Uri
 from headgate.ports import Forge
 from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Situation, Update
@@ -47,14 +48,35 @@ def propose(
     environment: EnvironmentName = None,
     trigger: Annotated[Path | None, typer.Option("--trigger", help="The trigger of this run.", metavar="FILE")] = None,
     run: Annotated[str | None, typer.Option("--run", help="The run's name.", metavar="NAME")] = None,
+    back: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--revert", help="Ask to go back to what was live before.", metavar="SERVICE ENVIRONMENT"),
+    ] = None,
+    serving: Annotated[
+        Path | None, typer.Option("--settings", help="Ask for this text as serving.yaml.", metavar="FILE")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, with --revert or --settings.", metavar="TEXT")
+    ] = None,
     as_of: AsOf = None,
     source: FromFile = None,
     out: OutFile = None,
     output: OutputFormat = Output.text,
 ) -> None:
-    """Ask for a promotion: open the pull request with its evidence, or update the one that is open."""
+    """Ask for a promotion: open the pull request with its evidence, or update the one that is open.
+
+    With --revert ask for a person's undo, with --settings for other serving settings.
+    """
     at = moment(as_of)
     project = open_project(service, workspace, (lambda: at) if at else wall_clock)
+    if back or serving:
+        from headgate.cli.asking import by_hand
+
+        done = by_hand(project, environment, back, serving, reason)
+        leave(done, out, output, project, summary(done))
+        return
+    if reason:
+        raise UsageError("--reason goes with --revert or --settings")
     verdict = take(Verdict, source, project)
     evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
     answered = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None

@@ -166,17 +166,18 @@ def noted(verdict: Verdict, pull_request: int | None) -> VerdictNote:
 
 
 def broken(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-    """Return the failed checks, one of each kind and column: the parts of a dataset break alike."""
-    first: dict[tuple[str, str | None], Check] = {}
-    for check in checks:
+    """Return the failed checks; of the parts of a dataset that broke alike, the one with the most rows."""
+    worst: dict[tuple[str, str | None], Check] = {}
+    for check in sorted(checks, key=lambda one: -one.rows):
         if check.outcome == "fail":
-            first.setdefault((check.name, check.column), check)
-    return tuple(first.values())
+            worst.setdefault((check.name.partition(" ")[0], check.column), check)
+    return tuple(worst.values())
 
 
 def told(check: Check) -> str:
-    column = check.column
-    return check.detail if column is None or column in check.detail else f"{column}: {check.detail}"
+    """Return the first clause of what a check found, with its column."""
+    column, found = check.column, check.detail.partition(";")[0]
+    return found if column is None or column in found else f"{column}: {found}"
 
 
 def running(runs: Path) -> str:

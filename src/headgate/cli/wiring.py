@@ -15,7 +15,7 @@ import typer
 from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.desired import Desired, champion, file_path, history, live_tags
-from headgate.errors import PermanentError
+from headgate.errors import PermanentError, UsageError
 from headgate.features import FeatureFunction
 from headgate.names import Digest, DigestField, Name, Uri, short
 from headgate.ports import Forge, Store, Tracker
@@ -154,15 +154,16 @@ class Project:
 
     @cached_property
     def tracker(self) -> Tracker:
-        """MLflow where it is installed: HEADGATE_TRACKER names a server, else a database in the workspace."""
-        if find_spec("mlflow") is None:
+        """MLflow where it is installed: HEADGATE_TRACKER names a server, or `files`, else a database in the workspace."""
+        server = os.environ.get("HEADGATE_TRACKER")
+        if server == "files" or find_spec("mlflow") is None:
             from headgate.adapters.trackers.files import FileTracker
 
             return FileTracker(self.workspace.tracker)
         quiet_libraries()
         from headgate.adapters.trackers.mlflow import MLflowTracker
 
-        if server := os.environ.get("HEADGATE_TRACKER"):
+        if server:
             return MLflowTracker(server)
         self.workspace.tracker.mkdir(parents=True, exist_ok=True)
         return MLflowTracker(f"sqlite:///{self.workspace.tracker}/mlflow.db", self.workspace.tracker / "artifacts")
@@ -273,6 +274,15 @@ def open_project(service_file: Path, workspace: Path | None, clock: Callable[[],
     spec = read(path, Service)
     root = workspace or path.parent / ".headgate"
     return Project(service_file=path, spec=spec, workspace=Workspace(root.resolve()), clock=clock)
+
+
+def is_named(project: Project, name: str | None) -> None:
+    """Refuse a service that service.yaml does not describe."""
+    if name not in (None, project.spec.service):
+        raise UsageError(
+            f"{project.service_file.name} describes {project.spec.service!r}, not {name!r}",
+            next_step="give the other service's file with --service",
+        )
 
 
 def quiet_libraries() -> None:

@@ -1,0 +1,107 @@
+"""headgate render."""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headgate.cli.exchange import say, write
+from headgate.errors import PermanentError
+
+app = typer.Typer(add_completion=False)
+MARK = "pyproject.toml"
+
+
+@app.command()
+def render(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is not fresh.")] = False,
+    root: Annotated[Path, typer.Option("--root", help="The repository.", metavar="DIR")] = Path(),
+) -> None:
+    """Write every generated file of this repository, or check that all are fresh."""
+    if not (root / MARK).is_file():
+        raise PermanentError(
+            f"{str(root.resolve())!r} is not Headgate's repository: it has no {MARK}", next_step="give --root DIR"
+        )
+    stale = [path for path, text in texts().items() if read(root / path) != text]
+    if check and stale:
+        raise PermanentError(
+            f"{len(stale)} of {len(texts())} generated files are not fresh",
+            found=", ".join(stale),
+            next_step="make render",
+        )
+    for path in stale:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        write(root / path, texts()[path].encode())
+        say(f"written  {path}")
+    say(f"{len(texts())} generated files are fresh")
+
+
+def read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def texts() -> dict[str, str]:
+    """Return every generated file: path → text."""
+    return {path: made() for path, made in FILES.items()}
+
+
+def questions() -> str:
+    from headgate.canary import render_questions
+
+    return render_questions()
+
+
+def commands() -> str:
+    """Return docs/commands.md: every command with its arguments and options."""
+    from headgate.cli import COMMANDS
+
+    return "\n".join([GENERATED, "# Commands", "", *(line for name in COMMANDS for line in told(name, COMMANDS[name]))])
+
+
+def told(name: str, help_text: str) -> Iterator[str]:
+    command = typer.main.get_command(import_module(f"headgate.cli.{name}").app)
+    parts = getattr(command, "commands", None) or {"": command}
+    yield from (f"## `headgate {name}`", "", help_text, "")
+    for part, one in parts.items():
+        if part:
+            yield from (f"### `headgate {name} {part}`", "", (one.help or "").partition("\n")[0], "")
+        yield from ("| option | what | default |", "|---|---|---|")
+        yield from (row(option) for option in one.params if option.name != "help")
+        yield ""
+
+
+def row(option: object) -> str:
+    """Return an option's line of a table."""
+    flags = getattr(option, "opts", [])
+    metavar = getattr(option, "metavar", None)
+    named = " ".join(
+        [f"`{', '.join(flags)}`" if str(flags[0]).startswith("-") else "", f"`{metavar}`" if metavar else ""]
+    )
+    default = getattr(option, "default", None)
+    shown = "" if default is None or default is False or callable(default) else f"`{default}`"
+    required = "required" if getattr(option, "required", False) else shown
+    return f"| {named.strip()} | {getattr(option, 'help', '') or ''} | {required} |"
+
+
+def policies() -> str:
+    """Return docs/policies.md: the packs as they are, each number with its reason."""
+    from headgate.gate import packs
+
+    lines = [GENERATED, "# Policies", "", POLICIES, ""]
+    for name in packs.names():
+        text = (packs.FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+        lines += [f"## {name}", "", "```yaml", text.rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+GENERATED = "<!-- Rendered by `make render`; change its source instead. -->"
+POLICIES = """\
+A policy is the list of rules a candidate is judged by. `gate.policy` of service.yaml names one; a rule in `gate.rules`
+takes the place of the policy's rule of the same kind and metric."""
+FILES: dict[str, Callable[[], str]] = {
+    "docs/commands.md": commands,
+    "docs/policies.md": policies,
+    "serving/questions.yaml": questions,
+}
