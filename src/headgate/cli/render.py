@@ -7,16 +7,21 @@ from typing import Annotated
 
 import typer
 
+from headgate.cli import quoting
 from headgate.cli.exchange import say, write
 from headgate.errors import PermanentError
 
 app = typer.Typer(add_completion=False)
 MARK = "pyproject.toml"
+OWNED = ("env", "serving")
 
 
 @app.command()
 def render(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is not fresh.")] = False,
+    demo: Annotated[
+        Path | None, typer.Option("--demo", help="Quote this demo in the docs.", metavar="demo.json")
+    ] = None,
     root: Annotated[Path, typer.Option("--root", help="The repository.", metavar="DIR")] = Path(),
 ) -> None:
     """Write every generated file of this repository, or check that all are fresh."""
@@ -24,27 +29,47 @@ def render(
         raise PermanentError(
             f"{str(root.resolve())!r} is not Headgate's repository: it has no {MARK}", next_step="give --root DIR"
         )
-    stale = [path for path, text in texts().items() if read(root / path) != text]
-    if check and stale:
+    if demo is not None:
+        quoting.keep(demo, root)
+    made = texts(root)
+    stale = [path for path, text in made.items() if read(root / path) != text]
+    foreign = [path for path in owned(root) if path not in made]
+    if check and (stale or foreign):
         raise PermanentError(
-            f"{len(stale)} of {len(texts())} generated files are not fresh",
-            found=", ".join(stale),
+            f"{len([*stale, *foreign])} of {len(made)} generated files are not fresh",
+            found=", ".join([*stale, *foreign]),
             next_step="make render",
         )
     for path in stale:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        write(root / path, texts()[path].encode())
+        write(root / path, made[path].encode())
         say(f"written  {path}")
-    say(f"{len(texts())} generated files are fresh")
+    for path in foreign:
+        (root / path).unlink()
+        say(f"removed  {path}")
+    say(f"{len(made)} generated files are fresh")
 
 
 def read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def texts() -> dict[str, str]:
+def texts(root: Path) -> dict[str, str]:
     """Return every generated file: path → text."""
-    return {path: made() for path, made in FILES.items()}
+    return {path: made() for path, made in FILES.items()} | sample() | quoting.pages(root)
+
+
+def owned(root: Path) -> list[str]:
+    """Return the files of folders in which code writes all of them."""
+    found = (path for folder in OWNED for path in (root / folder).rglob("*") if path.is_file())
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
+def sample() -> dict[str, str]:
+    """Return env/: the env repo as `headgate init` begins it, for two environments."""
+    from headgate.desired import initial
+
+    return {f"env/{edit.path}": edit.text or "" for edit in initial(("staging", "prod"), "flights")}
 
 
 def questions() -> str:
