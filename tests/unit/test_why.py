@@ -180,6 +180,24 @@ def test_a_return_by_revert_is_told_as_such(ring: Ring) -> None:
     assert found.trigger is None
 
 
+def test_a_tagged_commit_counts_before_any_clock(ring: Ring) -> None:
+    """Tags may tell event time while commits tell the wall's: the first reign is still the first pull request's."""
+    ring.promote(A)
+    ring.ends("live", A, 1)
+    live = ring.promote(B)
+    ring.ends("live", B, 2)
+    assert live.merge_commit is not None
+    back = ring.reverted(B, live.merge_commit)
+    ring.ends("live", A, 3)
+    log = ring.forge.log(VERSION_PATH, ring.head())
+    tags = [replace(one, at=one.at - timedelta(days=1000)) for one in ring.tags()]
+    texts = {entry.commit: ring.forge.read(VERSION_PATH, entry.commit) or "" for entry in log}
+
+    found = why(FLIGHTS, PROD, log, tags, ring.forge.pull_requests(), texts)
+
+    assert [reign.pull_request for reign in found.reigns] == [back.number, live.number, 1]
+
+
 def test_a_push_by_hand_names_its_committer(ring: Ring) -> None:
     """There is no pull request to name."""
     pushed = ring.forge.commit([Edit(path=VERSION_PATH, text=version_text(A))], "by hand", ring.head())

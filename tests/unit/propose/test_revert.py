@@ -251,6 +251,15 @@ def test_the_failing_analysis_is_plotted_once_however_it_is_given() -> None:
     assert failed(analyses=(analysis(),)) == failed(analyses=()) == failed()
 
 
+def test_a_step_judged_twice_counts_its_requests_once() -> None:
+    """Counts run from the step's beginning: the last judgement has them all."""
+    earlier = analysis("inconclusive", canary_requests=200, ended_at=analysis().started_at + timedelta(minutes=1))
+
+    text = only(failed(analyses=(earlier,))).proposal.body
+
+    assert "412 requests at 10 %, 127 of them spoiled" in text
+
+
 def test_hostile_details_cannot_break_out_of_the_body() -> None:
     """An answer's detail may quote a server."""
     hostile = "```\n</details><img src=x> @admin | `x` " + "z" * 90_000
