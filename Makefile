@@ -1,34 +1,37 @@
-# `make` lists what there is. Everything runs in .venv, made from uv.lock.
+# `make` lists what there is. Everything runs in .venv, made from uv.lock; python3 (3.11 to 3.13), git and make are enough.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
-export PYTHONWARNINGS ?= default
+SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
+	$$one -c '$(SUPPORTED)' 2>/dev/null && echo $$one && exit; done; echo none)
+UV := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(STAMP) ## Make .venv from uv.lock
+install: $(STAMP) ## Make .venv from uv.lock (done by every other target when it is needed)
 
+# A half-made environment has no working pip: it is made again.
 $(STAMP): uv.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; next: make PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) cannot make a virtual environment; next: install its venv module"; exit 1; }
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --compile-bytecode --quiet
+	@test "$(PYTHON)" != none || { echo "error: no python3 from 3.11 to 3.13 with venv; next: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/uv --version 2>/dev/null | grep -qF " $(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --compile-bytecode --quiet
 	@touch $@
 
 .PHONY: demo
-demo: $(STAMP) ## Run the whole ring on this machine, on real flights (about a minute)
-	$(BIN)/headgate demo
+demo: $(STAMP) ## Run the whole ring on this machine, on a year of real flights (about a minute)
+	@$(BIN)/python -m headgate demo
 
 .PHONY: test
-test: $(STAMP) ## Run unit, contract, golden and ring tests (minutes)
+test: $(STAMP) ## Run the unit, contract, golden and ring tests (a few minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not full"
 
 .PHONY: test-full
@@ -36,18 +39,19 @@ test-full: $(STAMP) ## Run every test: all kill points, three start months, null
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: check
-check: $(STAMP) ## Lint, types, layers, lock, rendered files
+check: $(STAMP) ## Check style, types, layers, the map, the lock file and that rendered files are fresh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_map.py tests/unit/test_purity.py
 	$(BIN)/uv lock --check
-	$(BIN)/headgate render --check
+	$(BIN)/python -m headgate render --check
 
 .PHONY: render
 render: $(STAMP) ## Write every generated file anew
-	$(BIN)/headgate render
+	@$(BIN)/python -m headgate render
 
 .PHONY: image
-image: ## Build the container image (needs docker)
+image: ## Build the container image headgate:dev (needs docker)
 	docker build --tag headgate:dev .
