@@ -28,6 +28,7 @@ from headgate.local.ring import Ring
 from headgate.local.traffic import Client
 from headgate.names import Name
 from headgate.records.change import Edit
+from headgate.records.live import RolloutState
 from headgate.serve.door import Door
 from headgate.specs.environment import Serving
 
@@ -82,6 +83,7 @@ class Demo:
         self.project = open_project(service, root, self.clock)
         self.teller = Teller(self.clock, start, end, self.project.workspace.runs)
         self.rows = pl.DataFrame()
+        self.seen: RolloutState | None = None
 
     async def play(self) -> None:
         """Tell the whole story."""
@@ -95,14 +97,11 @@ class Demo:
         self.review(first)
         ring = ring_of(project, ENVIRONMENT, teller.tell)
         teller.follow(ring, loop)
-        await ring.start()
-        ticking = asyncio.create_task(ring.run())
         try:
-            await until_live(ring)
-            await self.replay(ring, loop)
+            async with ring.running():
+                await until_live(ring)
+                await self.replay(ring, loop)
         finally:
-            ticking.cancel()
-            await ring.stop()
             await loop.close()
         write_story(self, loop, ring)
 
@@ -126,6 +125,10 @@ class Demo:
                 if ended:
                     self.review(ended)
                 await self.incidents(ring, loop)
+                # A day passes in a tenth of a second: let what a merge or a canary's end sets going happen on its day.
+                if ended or ring.state != self.seen:
+                    await ring.settled()
+                    self.seen = ring.state
 
             await player.days(self.rows, self.end, evening)
         await frozen.stop()
@@ -160,8 +163,7 @@ class Demo:
         """Stage what can go wrong, on its day."""
         if self.clock.now == SLOW_DAY:
             slow_settings(self.project, ENVIRONMENT, self.teller)
-            while not ring.in_canary:
-                await asyncio.sleep(0.02)
+            await ring.settled()
             self.teller.fault_begins()
         if self.clock.now == ASK_AGAIN_DAY:
             ask_again(self.project, ENVIRONMENT, self.teller)

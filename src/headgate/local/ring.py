@@ -1,6 +1,7 @@
 """The ring on one machine: what main names is what runs, through a canary; for one machine only."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -20,6 +21,7 @@ from headgate.records.live import Analysis, RolloutState, Target, Untold
 from headgate.specs.canary import Canary
 
 INTERVAL_SECONDS = 0.1
+SETTLE_SECONDS = 0.02
 
 
 class Ring:
@@ -63,6 +65,7 @@ class Ring:
         self.judging = Judging(environment, service, self.tracks, clock, self.state.tallies)
         self.port = 0
         self.started = 0
+        self.calm_at = 0.0
         self.looked: Callable[[Analysis], None] = lambda _: None
         """Told each analysis, also one that holds: a display may follow a canary's course."""
 
@@ -130,6 +133,7 @@ class Ring:
 
         Trouble in one of them is said once, and the others go on.
         """
+        began, before = time.monotonic(), self.state
         with self.surviving("servers"):
             await self.rollout.uphold()
         for untold in self.state.untold:
@@ -140,6 +144,14 @@ class Ring:
         if self.in_canary:
             with self.surviving("canary"):
                 await self.judge()
+        if self.state == before and not self.state.untold:
+            self.calm_at = began
+
+    async def settled(self) -> None:
+        """Wait until a look that begins from now on finds nothing to do, but perhaps a canary to watch."""
+        asked = time.monotonic()
+        while self.calm_at < asked:
+            await asyncio.sleep(SETTLE_SECONDS)
 
     @contextmanager
     def surviving(self, what: str) -> Iterator[None]:
