@@ -8,6 +8,7 @@ SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 	$$one -c '$(SUPPORTED)' 2>/dev/null && echo $$one && exit; done; echo none)
 UV := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
+GET_UV := python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
@@ -18,12 +19,11 @@ help: ## List the targets
 .PHONY: install
 install: $(STAMP) ## Make .venv from uv.lock (done by every other target when it is needed)
 
-# A half-made environment has no working pip: it is made again.
+# What an interrupted run left half made is made again; a sync takes pip away, as it is not in the lock file.
 $(STAMP): uv.lock pyproject.toml
 	@test "$(PYTHON)" != none || { echo "error: no python3 from 3.11 to 3.13 with venv; next: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/uv --version 2>/dev/null | grep -qF " $(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --inexact --compile-bytecode --quiet
+	@$(BIN)/uv --version 2>/dev/null | grep -qF " $(UV)" || $(BIN)/$(GET_UV) 2>/dev/null || { $(PYTHON) -m venv --clear $(VENV) && $(BIN)/$(GET_UV); }
+	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --compile-bytecode --quiet
 	@touch $@
 
 .PHONY: demo
