@@ -9,6 +9,8 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 	$$one -c '$(SUPPORTED)' 2>/dev/null && echo $$one && exit; done; echo none)
 UV := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
 GET_UV := python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+# uv trusts whom the machine trusts, as pip does.
+export UV_SYSTEM_CERTS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
