@@ -73,7 +73,8 @@ class Telling:
     def trigger(self, hop: Hop) -> None:
         rule, _, rest = hop.detail.partition(": ")
         if hop.outcome == "start":
-            self.open(hop, rule.replace("_", " "), f"{rest.partition(';')[0]}: trained again")
+            found, _, gate = rest.partition("; ")
+            self.open(hop, rule.replace("_", " "), f"{found.partition(': worse')[0]}   to be trained again, {gate}")
         else:
             self.open(hop, f"trigger {hop.outcome}", hop.detail)
 
@@ -95,7 +96,7 @@ class Telling:
         number, _, by = hop.detail.partition(" ")
         here = [line.text for line in (self.chapters[-1].lines if self.chapters else [])]
         start = "revert" if any(text.startswith(f"revert {number}") for text in here) else "gate"
-        self.extend(hop, start, f" merged {by}")
+        self.extend(hop, start, f" merged {by}" if start == "gate" else f"   merged {by}")
 
     def canary(self, hop: Hop) -> None:
         match hop.outcome:
@@ -119,7 +120,8 @@ class Telling:
         if hop.outcome == "refused":
             self.open(hop, "the same settings again", f"refused: {hop.detail.partition(': ')[2]}", "bad")
         else:
-            self.open(hop, "other serving settings", hop.detail)
+            number, _, rest = hop.detail.partition(" ")
+            self.open(hop, "other serving settings", f"{number} {hop.outcome} {rest}")
 
     def abort(self, hop: Hop) -> None:
         requests = self.story.requests
@@ -134,7 +136,7 @@ class Telling:
     def revert(self, hop: Hop) -> None:
         after = hop.wall_seconds - getattr(self, "aborted", hop.wall_seconds)
         number = hop.detail.partition(" ")[0]
-        self.add(hop, f"revert {number} {hop.outcome} after {after:.1f} s,", "good")
+        self.add(hop, f"revert {number} {hop.outcome} after {after:.1f} s", "good")
 
     def validate(self, hop: Hop) -> None:
         poisoned = hop.outcome == "fail"

@@ -56,7 +56,8 @@ def span(story: Story) -> Markup:
     """Return the event time that the story covers."""
     if not story.hops:
         return Markup("")
-    first, last = story.hops[0].event_time, max(hop.event_time for hop in story.hops)
+    first = story.hops[0].event_time
+    last = max([*(hop.event_time for hop in story.hops), *(one.end for one in story.windows)])
     return element("small", f"{first:%d %b %Y} to {last:%d %b %Y}")
 
 

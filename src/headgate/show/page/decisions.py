@@ -32,11 +32,17 @@ def canary(story: Story, commit: str) -> Markup:
     heading = element("h3", "Canary of ", element("code", short(found[0].revision.model)), f" at {steps} ", badge)
     looks = [one for one in story.looks if one.commit == commit]
     questions = dict.fromkeys(one.question for one in looks)
-    drawn = [plot for name in questions if (plot := plots.course(looks, name))]
-    figures = [element("figure", element("div", plot, class_="wide", tabindex="0")) for plot in drawn]
+    drawn = [(name, plot) for name in questions if (plot := plots.course(looks, name))]
+    figures = [course_of(name, plot) for name, plot in drawn]
     settings = element("p", "serving settings ", element("code", short(found[0].revision.settings)), class_="soft")
     course = joined(figures) if failed else folded("Its course, look by look", *figures) if figures else None
     return joined([heading, settings, split(story.split, found), answers(found), course])
+
+
+def course_of(question: str, plot: Markup) -> Markup:
+    """Return a question's plot under its words."""
+    words = f"{question}: share of bad answers at each look with its anytime bounds; dashed, the limit"
+    return element("figure", element("figcaption", words), element("div", plot, class_="wide", tabindex="0"))
 
 
 def split(notes: Sequence[SplitNote], found: Sequence[Analysis]) -> Markup:

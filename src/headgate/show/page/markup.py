@@ -2,10 +2,11 @@
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 VOID = frozenset({"br", "meta", "line", "circle", "path", "rect", "polyline", "polygon", "col"})
-"""Elements without an end tag."""
+"""Elements without content; the slash ends those of SVG, HTML does not mind it."""
 
 
 class Markup(str):
@@ -13,6 +14,8 @@ class Markup(str):
 
     __slots__ = ()
 
+
+NUMBER = re.compile(r"-|[+-]?[\d,]*\.?\d+( ?%)?")
 
 Child = str | int | float | Markup | None
 Value = str | float | bool | None
@@ -26,7 +29,7 @@ def element(name: str, /, *children: Child, **attributes: Value) -> Markup:
     """
     given = "".join(attribute(key, value) for key, value in attributes.items())
     inside = "".join(escape(child) for child in children)
-    return Markup(f"<{name}{given}>" if name in VOID else f"<{name}{given}>{inside}</{name}>")
+    return Markup(f"<{name}{given}/>" if name in VOID else f"<{name}{given}>{inside}</{name}>")
 
 
 def attribute(key: str, value: Value) -> str:
@@ -57,19 +60,22 @@ def joined(parts: Iterable[Child], between: str = "") -> Markup:
 def table(
     heads: Sequence[Child], rows: Iterable[Sequence[Child]], *, caption: str, class_: str | None = None
 ) -> Markup:
-    """Return a table in a box that scrolls on its own; cells that begin with a digit or a sign stand on the right."""
-    head = element("tr", *(element("th", one, scope="col") for one in heads))
-    body = [element("tr", *(cell(one, first=at == 0) for at, one in enumerate(row))) for row in rows]
+    """Return a table in a box that scrolls on its own; columns of numbers stand on the right."""
+    lines = list(rows)
+    classes = ["n" if at and all(numeric(line[at]) for line in lines) else None for at in range(len(heads))]
+    head = element("tr", *(element("th", one, scope="col", class_=c) for one, c in zip(heads, classes, strict=True)))
+    body = [element("tr", *map(cell, line, classes, range(len(line)))) for line in lines]
     inside = [element("caption", caption), element("thead", head), element("tbody", *body)]
     return scrolling(element("table", *inside, class_=class_), caption)
 
 
-def cell(content: Child, *, first: bool) -> Markup:
-    if first:
-        return element("th", content, scope="row")
-    plain = shown(content) if isinstance(content, (int, float)) else str(content or "")
-    numeric = not isinstance(content, Markup) and plain[:1] in "0123456789+-." and plain[1:2] != " "
-    return element("td", content, class_="n" if numeric and plain else None)
+def cell(content: Child, class_: str | None, at: int) -> Markup:
+    return element("td", content, class_=class_) if at else element("th", content, scope="row")
+
+
+def numeric(content: Child) -> bool:
+    """Say whether a cell holds a number: digits, perhaps with a sign or a unit."""
+    return content is not None and NUMBER.fullmatch(shown(content)) is not None
 
 
 def scrolling(content: Markup, label: str) -> Markup:

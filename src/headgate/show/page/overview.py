@@ -3,7 +3,7 @@
 from headgate.records.story import Story
 from headgate.show.chapters import Chapter, chapters
 from headgate.show.page import plots
-from headgate.show.page.markup import Markup, element, joined, table
+from headgate.show.page.markup import Child, Markup, element, joined, table
 
 
 def summary(story: Story) -> Markup:
@@ -14,7 +14,7 @@ def summary(story: Story) -> Markup:
     taken_back = f", {count(aborted, 'canary', 'canaries')} aborted and taken back" if aborted else ""
     were = "was" if len(story.refusals) == 1 else "were"
     told = (
-        f"{count(lived, 'model')} reached {story.environment} through gate, pull request and canary; "
+        f"{count(lived, 'model')} reached {story.environment} through gate and pull request; "
         f"{count(len(story.refusals), 'attempt')} {were} refused{taken_back}. "
         f"{sent.rows:,} rows were answered in {sent.sent:,} requests, "
         f"{sent.failed_outside_fault:,} of which failed outside the planned fault."
@@ -34,9 +34,9 @@ def figures(story: Story) -> Markup:
         ("promotions", f"{len(story.promotions)}"),
         ("refusals", f"{len(story.refusals)}"),
         ("AUC over the frozen model", "-" if gain is None else f"{gain:+.3f}"),
-        ("failed requests", f"{sent.failed_outside_fault:,}"),
-        ("in the fault", f"{sent.failed_in_fault:,}"),
-        ("spoiled by it", f"{sent.spoiled_in_fault:,}"),
+        ("failed outside the fault", f"{sent.failed_outside_fault:,}"),
+        ("failed in the fault", f"{sent.failed_in_fault:,}"),
+        ("answers the fault spoiled", f"{sent.spoiled_in_fault:,}"),
     ]
     return element(
         "dl", *(element("div", element("dt", name), element("dd", told)) for name, told in pairs), class_="figures"
@@ -59,10 +59,20 @@ def happened(story: Story) -> Markup:
 
 
 def chapter(one: Chapter) -> Markup:
-    tone = next((line.tone for line in reversed(one.lines) if line.tone != "plain"), "plain")
+    tone = next((tone for tone in ("bad", "good") if any(line.tone == tone for line in one.lines)), "plain")
     when = element("time", f"{one.at:%d %b}", datetime=f"{one.at:%Y-%m-%dT%H:%M}", title=f"{one.at:%Y-%m-%d %H:%M}")
-    lines = joined(element("p", line.text, class_=line.tone) for line in one.lines)
+    lines = joined(element("p", *emphasised(line.text, line.tone), class_=line.tone) for line in one.lines)
     return element("li", when, element("div", element("h3", one.event), lines), class_=tone)
+
+
+def emphasised(text: str, tone: str) -> tuple[Child, str]:
+    """Return a line with what it is about set apart from the rest, where that went well or badly."""
+    if tone == "plain":
+        return None, text.replace("   ", " · ")
+    head, between, rest = text.partition("  ") if "  " in text.partition("   ")[0] else text.partition(": ")
+    if not between:
+        head, _, rest = text.partition("   ")
+    return element("strong", head), f"{': ' if between == ': ' else ' '}{rest.strip()}".replace("   ", " · ")
 
 
 def months(story: Story) -> Markup:

@@ -112,7 +112,7 @@ def course(looks: Sequence[LookNote], question: str) -> Markup | None:
     end = max(one.wall_seconds for one in looks)
     top = max(0.05, *(one.bad / one.requests for one in found), *(one.limit for one in found))
     frame = Frame((0.0, max(end - begin, 0.1)), (0.0, min(top * 1.15, 1.0)), height=190)
-    marks = [*frame.grid(), *frame.seconds(), limit(frame, found[0].limit), *weights(frame, found, begin)]
+    marks = [*frame.grid(" %", 100), *frame.seconds(), limit(frame, found[0].limit), *weights(frame, found, begin)]
     for one in found:
         x, share = one.wall_seconds - begin, one.bad / one.requests
         at = frame.x.at(x)

@@ -28,11 +28,11 @@ class Scale(msgspec.Struct, frozen=True):
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
+def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Return round values between `low` and `high`, about as many as asked.
 
     >>> ticks(0.61, 0.72)
-    [0.625, 0.65, 0.675, 0.7]
+    [0.62, 0.64, 0.66, 0.68, 0.7, 0.72]
     """
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low]
@@ -40,6 +40,11 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     step = next(one * size for one in STEPS if one * size * about >= high - low)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(count * step, 10) for count in range(first, last + 1)]
+
+
+def decimals(value: float) -> int:
+    """Return how many decimals a tick's number needs."""
+    return len(f"{value:.4f}".rstrip("0").partition(".")[2])
 
 
 class Frame:
@@ -50,13 +55,15 @@ class Frame:
         self.x = Scale(*along, LEFT, WIDTH - RIGHT)
         self.y = Scale(*up, height - BOTTOM, TOP)
 
-    def grid(self, unit: str = "") -> list[Markup]:
-        """Return the level lines with their numbers."""
+    def grid(self, unit: str = "", factor: float = 1.0) -> list[Markup]:
+        """Return the level lines with their numbers, `factor` times the value."""
         marks = []
-        for value in ticks(self.y.low, self.y.high):
+        levels = ticks(self.y.low, self.y.high)
+        digits = max(decimals(value * factor) for value in levels)
+        for value in levels:
             y = self.y.at(value)
             marks.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-            marks.append(label(LEFT - 6, y + 4, f"{value:g}{unit}", "end"))
+            marks.append(label(LEFT - 6, y + 4, f"{value * factor:.{digits}f}{unit}", "end"))
         return marks
 
     def months(self) -> list[Markup]:

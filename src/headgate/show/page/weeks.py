@@ -18,7 +18,9 @@ def performance(story: Story) -> Markup:
     metrics = dict.fromkeys(one.metric for one in story.windows)
     if not metrics:
         return element("p", "No window has matured yet.")
-    return joined(part for metric in metrics for part in metric_by_window(story, metric))
+    told = "The line is what each model scored at the gate; a red window raised a signal. Intervals are clustered."
+    shown = (part for metric in metrics for part in metric_by_window(story, metric))
+    return joined([element("p", told, class_="soft"), *shown])
 
 
 def metric_by_window(story: Story, metric: str) -> tuple[Markup, ...]:
@@ -68,7 +70,7 @@ def square(report: DriftReport, name: str) -> Markup:
     if column is None:
         return element("td", class_="none")
     many = times(column)
-    class_ = MARKS.get(column.outcome) or ("expected" if column.expected else f"d{level(many)}")
+    class_ = "expected" if column.expected else MARKS.get(column.outcome) or f"d{level(many)}"
     return element(
         "td", f"{many:.1f}" if column.distance is not None else "?", class_=class_, title=told(column, report)
     )
