@@ -12,7 +12,7 @@ The journey, in order; every verb is a function from record to record.
 | propose  | Verdict            | PullRequest       | a merge, then the canary      |
 | canary   | Count              | Analysis          | live, or propose a revert     |
 | join     | predictions        | LabelledWindow    | drift, trigger                |
-| drift    | LabelledWindow     | DriftReport       | trigger                       |
+| drift    | Reference          | DriftReport       | trigger                       |
 | trigger  | Signal             | Trigger           | collect                       |
 """
 
