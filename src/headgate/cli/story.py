@@ -22,6 +22,7 @@ from headgate.records.codec import encode
 from headgate.records.live import Analysis, LiveTag
 from headgate.records.story import LookNote, PromotionNote, Requests, SplitNote, Story
 from headgate.serve.log import read as read_log
+from headgate.show.page.plots import evenly
 from headgate.specs.canary import Canary
 from headgate.stats.metrics import Undefined, score
 
@@ -142,8 +143,7 @@ def thinned(looks: Sequence[LookNote]) -> Iterable[LookNote]:
     for one in looks:
         groups.setdefault((one.commit, one.weight, one.question), []).append(one)
     for group in groups.values():
-        last = len(group) - 1
-        yield from (group[at] for at in sorted({at * last // (LOOKS_KEPT - 1) for at in range(LOOKS_KEPT)}))
+        yield from (group[at] for at in evenly(len(group), LOOKS_KEPT))
 
 
 def graph(env: Path) -> str:

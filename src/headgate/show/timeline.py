@@ -135,7 +135,7 @@ def line(hop: Hop) -> Text:
 def standing(now: Glimpse) -> RenderableType:
     """Return the moving part: progress over event time, traffic, requests, the newest window."""
     rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", width=9, no_wrap=True)
+    rows.add_column(style="dim", width=10, no_wrap=True)
     rows.add_column(width=BAR_WIDTH, no_wrap=True)
     rows.add_column(no_wrap=True, overflow="ellipsis")
     rows.add_row(
@@ -144,7 +144,7 @@ def standing(now: Glimpse) -> RenderableType:
         f"{now.share:4.0%}  {now.seconds:.0f} s" + (f"  running {now.doing}" if now.doing else ""),
     )
     rows.add_row("traffic", split_bar(now.weight), traffic(now))
-    rows.add_row("requests", f"{now.sent:,} of {now.rows:,} rows", failures(now.failed))
+    rows.add_row("requests", f"{now.sent:,} sent, {now.rows:,} rows", failures(now.failed))
     if now.window:
         metric, drift = window(now.window)
         rows.add_row("window", metric, drift)
@@ -154,7 +154,7 @@ def standing(now: Glimpse) -> RenderableType:
 def split_bar(weight: int) -> Text:
     """Return the traffic as a bar: what stable takes, then what the canary takes."""
     canary = round(BAR_WIDTH * weight / 100)
-    return Text.assemble(("█" * (BAR_WIDTH - canary), "blue"), ("█" * canary, "yellow"))
+    return Text.assemble(("█" * (BAR_WIDTH - canary), "blue"), ("▓" * canary, "yellow"))
 
 
 def traffic(now: Glimpse) -> Text:

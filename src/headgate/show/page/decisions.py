@@ -12,6 +12,8 @@ from headgate.records.story import RefusalNote, SplitNote, Story, VerdictNote
 from headgate.show.page import markdown, plots
 from headgate.show.page.markup import Markup, element, folded, joined, table
 
+BODIES_LIMIT = 100_000
+"""Characters of all pull requests together: the page stays small enough to send."""
 REFS = re.compile(r"\(([^()]*)\)")
 NODE = re.compile(r"^([*|/\\_ ]+)([0-9a-f]{7,40})? ?(.*)$")
 
@@ -139,12 +141,18 @@ def refusal(one: RefusalNote) -> Markup:
 
 
 def bodies(story: Story) -> Markup:
-    """Return each pull request as its reviewer read it."""
-    parts = [
-        folded(f"#{name} {first_line(text)}", element("article", markdown.html(text), class_="body"))
-        for name, text in sorted(story.bodies.items(), key=lambda item: (len(item[0]), item[0]))
-    ]
-    return joined(parts) if parts else element("p", "No pull request was opened.")
+    """Return each pull request as its reviewer read it, the newest ones whole."""
+    parts, room = [], BODIES_LIMIT
+    for name, text in sorted(story.bodies.items(), key=lambda item: (len(item[0]), item[0]), reverse=True):
+        whole = markdown.html(text)
+        room -= len(whole)
+        shown = (
+            whole
+            if room >= 0
+            else element("p", "Too long for this page: ", element("code", f"headgate pr show {name}"))
+        )
+        parts.append(folded(f"#{name} {first_line(text)}", element("article", shown, class_="body")))
+    return joined(reversed(parts)) if parts else element("p", "No pull request was opened.")
 
 
 def first_line(text: str) -> str:

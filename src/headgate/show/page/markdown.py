@@ -11,7 +11,7 @@ SUMMARY = re.compile(r"<details><summary>([^<>]*)</summary>")
 COMMENT = re.compile(r"<!--(?:(?!-->).)*-->\s*")
 CELL = re.compile(r"((?:\\.|[^\\|])*)\|")
 INLINE = re.compile(
-    r"\\(?P<escaped>[^\w\s])"
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])"
     r"|`(?P<code>[^`]+)`"
     r"|\*\*(?P<strong>(?:\\.|[^*\\])+)\*\*"
     r"|\*(?P<em>(?:\\.|[^*\\\s])(?:\\.|[^*\\])*)\*"

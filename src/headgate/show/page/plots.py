@@ -10,6 +10,7 @@ from headgate.show.page.markup import Markup, element
 from headgate.show.page.svg import WIDTH, Frame, drawn, label, room
 
 LEGEND_STEP = 118
+LOOKS_DRAWN = 60
 
 
 def months(story: Story) -> Markup:
@@ -108,6 +109,7 @@ def course(looks: Sequence[LookNote], question: str) -> Markup | None:
     found = [one for one in looks if one.question == question and one.requests and one.low is not None]
     if not found:
         return None
+    found = [found[at] for at in evenly(len(found), LOOKS_DRAWN)]
     begin = min(one.wall_seconds for one in looks)
     end = max(one.wall_seconds for one in looks)
     top = max(0.05, *(one.bad / one.requests for one in found), *(one.limit for one in found))
@@ -124,6 +126,15 @@ def course(looks: Sequence[LookNote], question: str) -> Markup | None:
         marks.append(drawn("circle", words, cx=at, cy=frame.y.at(share), r=3, class_=class_))
     told_ = f"{len(found)} looks; anytime bounds of the share, and the limit of {percent(found[0].limit)}"
     return frame.picture(f"{question}: share of bad answers", told_, *marks)
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Return at most `most` of `count` positions, the first and the last among them.
+
+    >>> evenly(7, 3), evenly(2, 3)
+    ([0, 3, 6], [0, 1])
+    """
+    return list(range(count)) if count <= most else [at * (count - 1) // (most - 1) for at in range(most)]
 
 
 def limit(frame: Frame, share: float) -> Markup:

@@ -10,6 +10,7 @@ from headgate.show.page.markup import Markup, element, folded, joined, scrolling
 from headgate.show.timeline import times
 
 MARKS = {"drifted": "drifted", "insufficient_data": "thin"}
+WINDOWS_SHOWN = 60
 LEVELS = (0.25, 0.5, 0.75, 1.0, 2.0)
 
 
@@ -47,14 +48,13 @@ def metric_by_window(story: Story, metric: str) -> tuple[Markup, ...]:
 
 def drift(story: Story) -> Markup:
     """Return each column's distance in each window as a table of colours that is also one of numbers."""
-    if not story.drift:
+    reports = story.drift[-WINDOWS_SHOWN:]
+    if not reports:
         return element("p", "No window has been compared yet.")
-    names = dict.fromkeys(column.column for report in story.drift for column in report.columns)
-    heads = element("tr", element("td"), *(date(report) for report in story.drift))
-    body = [
-        element("tr", element("th", name, scope="row"), *(square(one, name) for one in story.drift)) for name in names
-    ]
-    outcomes = element("tr", element("th", "window", scope="row"), *(verdict(report) for report in story.drift))
+    names = dict.fromkeys(column.column for report in reports for column in report.columns)
+    heads = element("tr", element("td"), *(date(report) for report in reports))
+    body = [element("tr", element("th", name, scope="row"), *(square(one, name) for one in reports)) for name in names]
+    outcomes = element("tr", element("th", "window", scope="row"), *(verdict(report) for report in reports))
     caption = "Distance from the champion's training rows, in multiples of the column's limit, by week"
     inside = [element("caption", caption), element("thead", heads), element("tbody", *body, outcomes)]
     return joined([scrolling(element("table", *inside, class_="heat"), "drift by column and window"), key()])
@@ -81,9 +81,8 @@ def level(many: float) -> int:
 
 
 def told(column: ColumnDrift, report: DriftReport) -> str:
-    known = f"{number(column.distance)}" if column.distance is not None else column.reason
-    expected = ", expected" if column.expected else ""
-    return f"{column.column} {report.window.end:%d %b}: {known} ({column.outcome.replace('_', ' ')}{expected})"
+    known = number(column.distance) if column.distance is not None else column.reason
+    return f"{known} {report.window.end:%d %b}" + (f" {column.reason}" if column.outcome == "drifted" else "")
 
 
 def verdict(report: DriftReport) -> Markup:
