@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import glob
 import itertools
 import os
 import shutil
@@ -32,6 +33,31 @@ def temporary(temps: Path, *, folder: bool) -> Iterator[tuple[Path, int]]:
         yield path, descriptor
     finally:
         remove(path)
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file that is whole or as it was; what killed processes half wrote for it is removed."""
+    part, descriptor = part_of(path)
+    try:
+        write_synced(descriptor, content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(descriptor)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            left.unlink()
+
+
+def part_of(path: Path) -> tuple[Path, int]:
+    """Make a file beside `path` to write into, locked while this process lives."""
+    while True:
+        part = path.with_name(f".{path.name}.{os.getpid()}-{next(COUNTER)}")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if part.exists():  # nobody took it for a dead process's before the lock was on it
+            return part, descriptor
         os.close(descriptor)
 
 

@@ -1,8 +1,6 @@
 """headgate collect."""
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,9 +34,7 @@ def collect(
     window = Window(start=EARLIEST, end=now) if now else None
     rows = project.read_rows(window, datetime.now(UTC), source)
     parts = cut(rows, project.spec, now, moment(gate_from))
-    project.workspace.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=project.workspace.root, prefix=".collect-") as made:
-        folder = Path(made)
+    with project.workspace.scratch() as folder:
         files = datasets.pack(parts, folder)
         dataset = describe(parts, files, project.spec, project.contract_digest, source or project.spec.data.reader)
         datasets.seal(folder, dataset)

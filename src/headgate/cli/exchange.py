@@ -1,6 +1,5 @@
 """How a command is given its record and leaves its own: files, the latest of the workspace, stdout."""
 
-import os
 import re
 import sys
 from enum import StrEnum
@@ -9,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from headgate.adapters.durable import replace_file, speaking
 from headgate.cli.wiring import Project
 from headgate.errors import PermanentError
 from headgate.names import DIGEST_PATTERN, Uri, short
@@ -64,17 +64,9 @@ def say(text: str) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file that is either whole or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as err:
-        temporary.unlink(missing_ok=True)
-        raise PermanentError(f"{str(path)!r} cannot be written: {err.strerror}", next_step="free the disk") from err
+    """Write a file that is either whole or as it was."""
+    with speaking(f"write {str(path)!r}"):
+        replace_file(path, content)
 
 
 def latest(expected: type[Record], project: Project) -> Path:

@@ -1,8 +1,5 @@
 """headgate train."""
 
-import tempfile
-from pathlib import Path
-
 import polars as pl
 import typer
 
@@ -54,8 +51,8 @@ def train(
     fitted = fit.fit(
         learn, check, project.spec, project.features, load_code(entry, project.folder) if ":" in entry else None
     )
-    with tempfile.TemporaryDirectory(dir=project.workspace.root, prefix=".train-") as made:
-        folder = Path(made) / "model"
+    with project.workspace.scratch() as made:
+        folder = made / "model"
         sha256 = package.write(folder, fitted.onnx, fitted.signature, {})
         model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock)
         project.store.put_folder(model.uri, folder)

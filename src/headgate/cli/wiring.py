@@ -1,7 +1,8 @@
 """The only composition root: which adapters stand behind the ports, and what every command starts from."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from headgate.adapters.durable import clean, speaking, temporary
 from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.desired import Desired, champion, file_path, history, live_tags
@@ -78,6 +80,15 @@ class Workspace:
     @property
     def tracker(self) -> Path:
         return self.root / "mlflow"
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder that is gone afterwards; those of killed processes are removed first."""
+        temps = self.root / ".temps"
+        with speaking(f"write to workspace {str(self.root)!r}"):
+            clean(temps)
+            with temporary(temps, folder=True) as (folder, _):
+                yield folder
 
 
 def wall_clock() -> datetime:
@@ -154,7 +165,7 @@ class Project:
 
     @cached_property
     def tracker(self) -> Tracker:
-        """MLflow where it is installed: HEADGATE_TRACKER names a server, or `files`, else a database in the workspace."""
+        """MLflow where it is installed, with a database in the workspace; HEADGATE_TRACKER names a server, or `files`."""
         server = os.environ.get("HEADGATE_TRACKER")
         if server == "files" or find_spec("mlflow") is None:
             from headgate.adapters.trackers.files import FileTracker

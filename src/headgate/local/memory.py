@@ -1,11 +1,10 @@
 """What a ring must not forget when it is killed: where the rollout stands, and what it has not told yet."""
 
-import os
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from headgate.adapters.durable import speaking
+from headgate.adapters.durable import replace_file, speaking
 from headgate.records.codec import decode, encode
 from headgate.records.live import RolloutState, Tally
 
@@ -18,11 +17,6 @@ class Memory:
         self.initial = initial
         with speaking(f"keep a rollout in {str(folder)!r}"):
             folder.mkdir(parents=True, exist_ok=True)
-            self.part.unlink(missing_ok=True)
-
-    @property
-    def part(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.part")
 
     def state(self) -> RolloutState:
         """Return where the rollout stood."""
@@ -31,8 +25,4 @@ class Memory:
     def keep(self, state: RolloutState, counted: tuple[Tally, ...]) -> None:
         """Keep where the rollout stands, with the step's counts so far."""
         with speaking(f"keep the rollout in {str(self.path)!r}"):
-            with self.part.open("wb") as file:
-                file.write(encode(replace(state, tallies=counted)))
-                file.flush()
-                os.fsync(file.fileno())
-            self.part.replace(self.path)
+            replace_file(self.path, encode(replace(state, tallies=counted)))

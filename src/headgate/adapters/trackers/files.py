@@ -1,10 +1,10 @@
 """A tracker of plain files: one JSON document a run, one a model version."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from headgate.adapters.durable import replace_file
 from headgate.errors import TransientError
 from headgate.ports import TrackedRun
 
@@ -29,10 +29,8 @@ class FileTracker:
         return version
 
     def write(self, path: Path, content: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-            temporary.replace(path)
+            replace_file(path, content)
         except OSError as err:
             raise TransientError(f"tracker at {str(self.root)!r} cannot be written: {err.strerror}") from err

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from headgate.adapters.durable import replace_file, speaking
 from headgate.errors import TransientError
 from headgate.graph.engines.children import Children, ended_by_signals
 from headgate.graph.step import Step, check
@@ -196,12 +197,8 @@ def start(step: Step, plan: Run, children: Children, lock: int) -> int:
 
 def keep(content: bytes, path: Path) -> None:
     """Write a file that is either whole or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with speaking(f"write {str(path)!r}"):
+        replace_file(path, content)
 
 
 def tail(log: Path, lines: int = 6) -> str:
