@@ -67,7 +67,7 @@ def run(
         },
         facts=facts(project, environment),
     )
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     console.print(f"run {name}", highlight=False)
     ends = run_graph(plan, lambda end: show(end, plan, console))
     failed = [end for end in ends.values() if end.outcome == "failed"]
