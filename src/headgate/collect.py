@@ -173,10 +173,18 @@ def ranked(places: Mapping[str, float]) -> dict[str, float]:
 
 
 def group_keys(rows: pl.DataFrame, spec: Service) -> pl.Series:
-    plain = [column for column, kind in rows.schema.items() if not kind.is_nested()]
+    plain = [column for column, kind in rows.schema.items() if not (kind.is_nested() or kind == pl.Object)]
     columns = [spec.data.cluster] if spec.data.cluster else list(spec.data.id) or plain
-    texts = [pl.col(column).cast(pl.String).fill_null("\0") for column in columns]
+    texts = [as_text(column, rows.schema[column]).fill_null("\0") for column in columns]
     return rows.select(key=pl.concat_str(texts, separator="\x1f")).to_series()
+
+
+def as_text(column: str, kind: pl.DataType) -> pl.Expr:
+    """Return a column as text, also one of a type that polars does not write."""
+    here = pl.col(column)
+    if kind == pl.Binary:
+        return here.bin.encode("hex")
+    return (here.to_physical() if kind == pl.Duration else here).cast(pl.String)
 
 
 def refuse_unfit(rows: pl.DataFrame, spec: Service) -> None:

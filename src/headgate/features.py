@@ -229,7 +229,9 @@ def clusters(rows: pl.DataFrame, spec: Service) -> NDArray[np.int64]:
 
 def ids(rows: pl.DataFrame, spec: Service) -> pl.Series:
     """Return each row's id as text, its parts joined by `|`; without data.id the whole row is its id."""
-    names = spec.data.id or tuple(name for name, kind in rows.schema.items() if not kind.is_nested())
+    names = spec.data.id or tuple(
+        name for name, kind in rows.schema.items() if not (kind.is_nested() or kind == pl.Object)
+    )
     for name in names:
         if name not in rows.columns:
             raise PermanentError(f"rows have no id column {name!r}.{did_you_mean(name, rows.columns)}")
@@ -240,4 +242,8 @@ def ids(rows: pl.DataFrame, spec: Service) -> pl.Series:
 def id_texts(column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, pl.Datetime):
         return as_naive_utc(column).dt.strftime("%Y-%m-%dT%H:%M:%S%.f").fill_null("")
+    if column.dtype == pl.Binary:
+        column = column.bin.encode("hex")
+    elif column.dtype == pl.Duration:
+        column = column.to_physical()
     return column.cast(pl.String).fill_null("").str.replace_all("|", "\\|", literal=True)

@@ -154,7 +154,8 @@ def lines(spec: Service, found: Guess, rows: pl.DataFrame) -> Iterator[str]:
     if data.cluster:
         yield told(f"  cluster: {scalar(data.cluster)}", why["cluster"])
     else:
-        yield "  # cluster: COLUMN  # rows of one customer, device or day are dependent; without it each stands alone"
+        few = f"{data.time!r} has fewer than {sizing.LEAST_CLUSTERS} days for the gate: " if data.time else ""
+        yield f"  # cluster: COLUMN  # {few}rows of one customer or device are dependent; without it each stands alone"
     yield "  label:"
     yield told(f"    column: {scalar(data.label.column)}", "what the model learns to say")
     if data.label.positive is not None:

@@ -46,7 +46,7 @@ def guess(rows: pl.DataFrame, label: str, time: str | None, now: datetime) -> Gu
     refuse_unknown(rows, label, time)
     seen = look(rows)
     task, why_task = task_of(rows, label, seen)
-    found, why_time = (time, "said so") if time else time_of(rows, seen, label, now)
+    found, why_time = (time, "as --time says") if time else time_of(rows, seen, label, now)
     own = {name: why for name in rows.columns if name not in {label, found} and (why := why_index(rows[name], name))}
     ids = () if own else guess_ids(rows, seen, label, found)
     taken = {label, found, *ids, *own}
@@ -83,6 +83,11 @@ def task_of(rows: pl.DataFrame, label: str, seen: Mapping[str, Seen]) -> tuple[T
             f"label {label!r} has {said} in {fact.rows:,} rows: there is nothing to learn",
             next_step="bring rows of every class, or name another column with --label",
         )
+    if count := infinite(rows, label):
+        raise PermanentError(
+            f"label {label!r} is infinite in {count:,} of {fact.rows:,} rows",
+            next_step="mend them at the source, or leave them empty: a label that never came",
+        )
     values = f"{label!r} has {fact.distinct:,} values in {fact.filled:,} rows"
     whole = fact.kind == "integer" or (fact.kind == "number" and is_whole(rows[label]))
     if fact.distinct == 2 and (fact.kind != "number" or whole):
@@ -106,20 +111,20 @@ def is_whole(values: pl.Series) -> bool:
 
 
 def time_of(rows: pl.DataFrame, seen: Mapping[str, Seen], label: str, now: datetime) -> tuple[str | None, str]:
-    """Return the event time among the columns: complete, past, named like one, with the most values."""
+    """Return the event time among the columns: complete, past, named like one or telling most rows apart."""
     late = naive(now)
     found: dict[str, int] = {}
     for name, fact in seen.items():
-        named = TIME_NAME.search(name) and not any(word in name.lower() for word in BIRTH)
-        if name == label or not named or fact.empty or fact.distinct < 2:
+        if name == label or fact.empty or fact.distinct < 2 or any(word in name.lower() for word in BIRTH):
             continue
-        times = moments(rows[name], fact)
+        times = moments(rows[name], fact) if TIME_NAME.search(name) or 2 * fact.distinct > fact.rows else None
         if times is not None and times.max() <= late:  # type: ignore[operator]
             found[name] = fact.distinct
     if not found:
         return None, "no column is a time, complete and past"
     name = max(found, key=found.__getitem__)
-    return name, f"{found[name]:,} moments in {rows.height:,} rows, and it is named like a time"
+    why = f"{found[name]:,} moments in {rows.height:,} rows; a guess: without this line and cluster, drawn by hash"
+    return name, why
 
 
 def moments(values: pl.Series, fact: Seen) -> pl.Series | None:
@@ -144,6 +149,11 @@ def group_of(seen: Mapping[str, Seen]) -> tuple[str | None, str]:
     return None, "every row is taken as independent of the others"
 
 
+def infinite(rows: pl.DataFrame, name: str) -> int:
+    """Return how many values of a column are infinite."""
+    return int(rows[name].is_infinite().sum()) if rows.schema[name].is_float() else 0
+
+
 def no_features(
     rows: pl.DataFrame, seen: Mapping[str, Seen], taken: set[str | None], time: str | None
 ) -> dict[str, str]:
@@ -157,6 +167,8 @@ def why_none(rows: pl.DataFrame, fact: Seen | None, name: str, time: str | None)
         return f"{str(rows.schema[name]).lower()}: a contract has no word for it"
     if why := why_ignored(fact):
         return why
+    if count := infinite(rows, name):
+        return f"infinite in {count:,} of {fact.rows:,} rows: mend them at the source, then delete this line"
     if time is not None and fact.kind in {"datetime", "date"} and in_step(rows, name, time):
         return f"it moves with {time!r}, and later rows have moments never seen"
     return None
