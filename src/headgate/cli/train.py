@@ -36,7 +36,9 @@ def train(
     """Fit, convert, package and keep a model; gate rows are never opened."""
     from headgate.adapters.usercode import load as load_code
     from headgate.train import fit
+    from headgate.train.lean import import_sklearn
 
+    import_sklearn()
     project = open_project(service, workspace)
     report = take(ValidationReport, source, project)
     if report.outcome == "fail":
