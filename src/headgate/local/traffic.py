@@ -155,6 +155,8 @@ def body(frame: pl.DataFrame, datatypes: Mapping[str, str]) -> bytes:
 def values(column: pl.Series) -> list[object]:
     if column.dtype.is_temporal():
         column = column.dt.to_string("iso:strict")
+    elif column.dtype.is_decimal():
+        column = column.cast(pl.Float64)
     return column.to_list()
 
 

@@ -16,7 +16,10 @@ def judge(rule: EnoughRows, case: Case) -> Finding:
     clustered = word != "row"
     limit = f">= {counted(rule.rows, 'row')}" + (f", {counted(rule.clusters, word)}" if clustered else "")
     seen = f"{counted(rows, 'labelled row')}" + (f", {counted(clusters, word)}" if clustered else "")
-    numbers = (Number(label="rows", value=float(rows)), Number(label="clusters", value=float(clusters)))
+    numbers: tuple[Number, ...] = (
+        Number(label="rows", value=float(rows)),
+        Number(label="clusters", value=float(clusters)),
+    )
     rare = rarer(case)
     if rare is not None and rare < rule.per_class:
         limit += f", {counted(rule.per_class, 'row')} of each class"
