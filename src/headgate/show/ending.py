@@ -14,7 +14,7 @@ EVENT_WIDTH = 30
 
 def show(story: Story, console: Console) -> None:
     """Print what happened when, the env repo's history, AUC by month, and what it cost."""
-    parts = [happened(story), Text(story.git_log.rstrip()), months(story), closing(story)]
+    parts = [happened(story), history(story.git_log), months(story), closing(story)]
     for part in parts:
         console.print()
         console.print(part)
@@ -28,9 +28,22 @@ def happened(story: Story) -> Table:
     table.add_column("what happened")
     for chapter in chapters(story):
         for at, line in enumerate(chapter.lines):
-            heads = (f"{chapter.at:%m-%d}", Text(chapter.event)) if at == 0 else ("", Text())
-            table.add_row(*heads, Text(line.text, style=TONES[line.tone]))
+            heads = (f"{chapter.at:%m-%d}", Text(printable(chapter.event))) if at == 0 else ("", Text())
+            table.add_row(*heads, Text(printable(line.text), style=TONES[line.tone]))
     return table
+
+
+def history(git_log: str) -> Text:
+    """Return the env repo's history with its live and aborted tags in colour."""
+    text = Text("\n".join(printable(line) for line in git_log.splitlines()))
+    text.highlight_regex(r"tag: live/[^,)]*", "green")
+    text.highlight_regex(r"tag: aborted/[^,)]*", "red")
+    return text
+
+
+def printable(line: str) -> str:
+    """Return a line that cannot steer a terminal."""
+    return "".join(char if char.isprintable() else " " for char in line).rstrip()
 
 
 def months(story: Story) -> Table:

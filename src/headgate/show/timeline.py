@@ -14,13 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from headgate.propose.words import interval, number, title
+from headgate.propose.words import interval, number, one_line, title
 from headgate.records.live import ColumnDrift, DriftReport
 from headgate.records.story import Hop, WindowPoint
 
 UPDATES_PER_SECOND = 4
 PLAIN_WIDTH = 140
 BAR_WIDTH = 40
+DETAIL_WIDTH = 4000
 COLOURS = {
     "pass": "green",
     "live": "green",
@@ -128,7 +129,7 @@ def line(hop: Hop) -> Text:
         f"{hop.event_time:%m-%d}  ",
         (f"{hop.name:<9} ", "bold"),
         (f"{hop.outcome.replace('_', ' '):<12} ", COLOURS.get(hop.outcome, "")),
-        " ".join(hop.detail.split()),
+        one_line(hop.detail, DETAIL_WIDTH),
     )
 
 
