@@ -67,5 +67,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("dep_hour", ["hour", "minute"])
     " Did you mean 'hour'?"
     """
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    words = list(known)
+    same = [one for one in words if one.lower() == word.lower()]
+    close = same or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -20,7 +20,7 @@ from headgate.contract import infer
 from headgate.contract.infer import one_line, scalar
 from headgate.contract.split import fitting_split
 from headgate.errors import PermanentError
-from headgate.names import Name, name
+from headgate.names import Name, did_you_mean, name
 from headgate.specs.contract import Contract
 from headgate.specs.gate import AnyRule, Gate
 from headgate.specs.reading import parse, show_duration
@@ -33,6 +33,9 @@ def write_service(service: Path, data: Path, label: str, time: str | None) -> No
     """Write service.yaml and contract.yaml for a data file, unless the same texts are there already."""
     folder = service.resolve().parent
     now = datetime.now(UTC)
+    if not data.exists():
+        near = did_you_mean(data.name, (path.name for path in data.parent.iterdir())) if data.parent.is_dir() else ""
+        raise PermanentError(f"no file {str(data)!r}.{near}", next_step="give --data a CSV or Parquet file")
     rows = read(str(data.resolve()), folder, time=time, now=now)
     found = guess(rows, label, time, now)
     if found.time and found.time != time:
@@ -48,6 +51,10 @@ def write_service(service: Path, data: Path, label: str, time: str | None) -> No
     parse(texts[service.resolve()], Service, service.name)
     keep(texts)
     print(f"{service.name}: {spec.task}, {rows.height:,} rows of {data.name}, label {label!r}")
+    if spec.data.time and not time:
+        print(f"  event time {spec.data.time!r} is a guess: {found.why['time']}")
+    for why in whys:
+        print(f"  {one_line(why)}")
     print(f"{spec.contract}: {len(contract.columns)} columns, inferred from {rows.height:,} rows of {data.name}")
 
 

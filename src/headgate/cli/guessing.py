@@ -15,6 +15,7 @@ from headgate.features import MOST_CLASSES
 from headgate.names import did_you_mean
 from headgate.specs.service import Task
 
+LEAST_ROWS = 30
 FEW_NUMBERS = 20
 """Whole numbers with at most so many values are classes; contract.infer draws the same line."""
 ROWS_A_VALUE = 5
@@ -44,6 +45,11 @@ class Guess(msgspec.Struct, frozen=True, kw_only=True):
 def guess(rows: pl.DataFrame, label: str, time: str | None, now: datetime) -> Guess:
     """Return what the rows seem to be; PermanentError where nothing can be learned from them."""
     refuse_unknown(rows, label, time)
+    if rows.height < LEAST_ROWS:
+        raise PermanentError(
+            f"{rows.height} rows are too few to learn from, to tune on and to judge by",
+            next_step="bring 150 or more; the gate takes a fifth of them",
+        )
     seen = look(rows)
     task, why_task = task_of(rows, label, seen)
     found, why_time = (time, "as --time says") if time else time_of(rows, seen, label, now)
@@ -54,6 +60,12 @@ def guess(rows: pl.DataFrame, label: str, time: str | None, now: datetime) -> Gu
     if cluster is None and found is not None:
         cluster, why_cluster = "day", "rows of one day are dependent: every interval is clustered by it"
     ignored = own | no_features(rows, seen, {*taken, cluster}, found)
+    if not set(rows.columns) - {*taken, cluster, *ignored}:
+        raise PermanentError(
+            f"no column is left to tell {label!r} from",
+            found="; ".join(f"{name!r}: {why}" for name, why in ignored.items()) or ", ".join(rows.columns[:40]),
+            next_step="bring columns that are known before the label is",
+        )
     reasons = {"task": why_task, "time": why_time, "cluster": why_cluster}
     return Guess(task=task, time=found, ids=ids, cluster=cluster, ignored=ignored, why=reasons)
 

@@ -11,6 +11,7 @@ from headgate.cli.wiring import AUTHOR, DEFAULT_SERVICE_FILE, Project, ServiceFi
 from headgate.contract import infer
 from headgate.desired import initial
 from headgate.errors import UsageError
+from headgate.names import name
 
 app = typer.Typer(add_completion=False)
 
@@ -27,15 +28,24 @@ def init(
     environments: Annotated[str, typer.Option("--environments", help="In order of promotion.")] = "prod",
 ) -> None:
     """Write what is missing: service.yaml, contract.yaml, and the workspace with its env repo."""
+    if data is None and (label or time):
+        raise UsageError("--label and --time go with --data", next_step="name the file: --data FILE")
+    order = [name(one, "environment") for one in environments.split(",")]
     if data is not None:
         if label is None:
             raise UsageError("--data needs --label", next_step="name the column to predict: --label COLUMN")
         from headgate.cli.first import write_service
 
         write_service(service, data, label, time)
+    if not service.exists():
+        raise UsageError(
+            f"there is no {str(service)!r} here",
+            next_step="write one for your data: headgate init --data FILE --label COLUMN",
+        )
     project = open_project(service, workspace)
-    contract(project)
-    GitDir.create(project.workspace.env, initial(environments.split(","), project.spec.service), AUTHOR)
+    if data is None:
+        contract(project)
+    GitDir.create(project.workspace.env, initial(order, project.spec.service), AUTHOR)
     print(f"workspace {project.workspace.root}")
     print("next: headgate check, then headgate run")
 
