@@ -88,3 +88,14 @@ def test_the_end_fits_a_narrow_terminal() -> None:
 def test_equal_values_make_a_level_sparkline() -> None:
     """No division by nothing."""
     assert "███" == spark([0.7, 0.7, 0.7], 0.7, 0.7)
+
+
+def test_a_commit_message_cannot_steer_the_terminal() -> None:
+    """Git's words and a hop's words come from outside: their control characters are gone."""
+    file = io.StringIO()
+    tampered = replace(story(), git_log="* 1 \x1b[2Jgone", hops=hops(("tide", "rises", "\x1b]0;title\x07")))
+
+    show(tampered, Console(file=file, width=100))
+
+    assert "gone" in file.getvalue()
+    assert not {"\x1b", "\x07"} & set(file.getvalue())

@@ -147,3 +147,15 @@ def test_any_text_makes_right_html(text: str) -> None:
     page = Page(render(replace(story(), provenance={text: text}, bodies={"1": text}, git_log=text, drift=())))
 
     assert [] == loads(page)
+
+
+def test_pull_requests_of_the_largest_size_do_not_make_the_page_large() -> None:
+    """The newest are shown whole; for the others the page says how to read them."""
+    long = "- a line of evidence\n" * 2700
+    text = render(replace(story(), bodies={str(number): long for number in range(1, 13)}))
+
+    page = Page(text)
+
+    assert len(text.encode()) < LARGEST_BYTES + 50_000
+    assert "headgate pr show 1" in page.words
+    assert "headgate pr show 12" not in page.words

@@ -84,7 +84,7 @@ def months(story: Story) -> Markup:
     ]
     words = "AUC of the logged answers by month, on the rows that both answered and whose labels came"
     plot = element("figure", element("div", plots.months(story), class_="wide", tabindex="0"))
-    return joined([plot, table(("month", "ring", "frozen", "difference", "rows"), rows, caption=words)])
+    return joined([plot, table(("month", "ring", "frozen", "difference", "rows"), rows, caption=words, class_="slim")])
 
 
 def three(value: float | None) -> str:
