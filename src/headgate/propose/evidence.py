@@ -76,7 +76,7 @@ def other_rules(verdict: Verdict) -> list[str]:
 
 def worst_slices(verdict: Verdict, evaluation: Evaluation) -> list[str]:
     """Return the table of the slices that gain least, worst first."""
-    ranked = ranked_slices(evaluation, verdict.alpha)
+    ranked = ranked_slices(verdict, evaluation)
     limits = {finding.rule: finding.limit for finding in verdict.findings}
     rows = [
         (
@@ -90,11 +90,16 @@ def worst_slices(verdict: Verdict, evaluation: Evaluation) -> list[str]:
     return table(("slice", f"rows / {cluster_word(evaluation)}", "delta", "rule"), rows)
 
 
-def ranked_slices(evaluation: Evaluation, alpha: float) -> list[Slice]:
-    """Return the slices of the leading metric, the one with the worst end of its interval first."""
+def ranked_slices(verdict: Verdict, evaluation: Evaluation) -> list[Slice]:
+    """Return the slices of the leading metric, the one with the worst end of its interval first.
+
+    Where the gate judged slices they are those it names: the others were too small to tell anything.
+    """
     leading = next((one.metric for one in evaluation.slices), None)
     listed = [one for one in evaluation.slices if one.metric == leading and one.delta is not None]
-    return sorted(listed, key=lambda one: (worst_end(one.metric, one.delta, alpha), one.name))
+    judged = {one.label for found in verdict.findings if found.rule.startswith("slices ") for one in found.numbers}
+    large = [one for one in listed if one.name in judged] or listed
+    return sorted(large, key=lambda one: (worst_end(one.metric, one.delta, verdict.alpha), one.name))
 
 
 def worst_end(metric: str, delta: Estimate | None, alpha: float) -> float:
@@ -127,7 +132,7 @@ def main_risk(verdict: Verdict, evaluation: Evaluation) -> str:
         return f"{escape(warned[0].rule)}: {escape(warned[0].reason)}."
     if evaluation.champion is None:
         return "there is no champion to compare with; it is the first model here."
-    worst = next(iter(ranked_slices(evaluation, verdict.alpha)), None)
+    worst = next(iter(ranked_slices(verdict, evaluation)), None)
     if worst is not None and worst_end(worst.metric, worst.delta, verdict.alpha) < 0:
         return f"{code(worst.name)} may be worse: {title(worst.metric)} {change_of(worst.delta, verdict.alpha)}."
     if any(one.worst_case and one.worst_case[0] < 0 < one.worst_case[1] for one in evaluation.comparisons):

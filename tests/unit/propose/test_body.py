@@ -206,3 +206,14 @@ def test_the_mark_is_read_back() -> None:
     mark = body.mark(found.model.sha256, Digest("5" * 64), Digest("6" * 64), found.judged_at)
 
     assert body.read_mark(f"words\n{mark}\n") == (found.model.sha256, "5" * 64, "6" * 64, found.judged_at)
+
+
+def test_slices_that_the_gate_found_too_small_are_no_risk() -> None:
+    """21 rows of one carrier may show any difference at all."""
+    tiny = slice_of("carrier=HA", -0.8, rows=21)
+    found = evidence(calibration=calibrated_well(), slices=(slice_of("origin=EWR", -0.004), tiny))
+
+    text = body_of(found)
+
+    assert "carrier=HA" not in text
+    assert "**Main risk:** `origin=EWR` may be worse" in text
