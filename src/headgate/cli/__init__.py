@@ -1,14 +1,23 @@
 """What can a person type? `headgate <verb>`; each command's module is loaded only when it is the one."""
 
+import errno
 import importlib
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from headgate.errors import HeadgateError, UsageError
+from headgate.errors import HeadgateError, PermanentError, UsageError
+from headgate.names import did_you_mean
+
+STOPPED = 130
+"""A shell's code for a command that Ctrl-C ended."""
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a wrong command line; it has no public name."""
 
 COMMANDS = {
     "init": "Write service.yaml and contract.yaml, inferred from data or for the example, and a workspace.",
@@ -48,12 +57,24 @@ class LazyGroup(TyperGroup):
         return TyperCommand(name, help=COMMANDS[name]) if name in COMMANDS else None
 
     def resolve_command(self, context: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS:
+            raise UsageError(
+                f"there is no command {args[0][:60]!r}.{did_you_mean(args[0], COMMANDS)}", next_step="headgate --help"
+            )
         name, command, rest = super().resolve_command(context, args)
         if command is not None and name is not None:
             module = importlib.import_module(f"headgate.cli.{name}")
-            command = typer.main.get_command(module.app)
+            command = plain(typer.main.get_command(module.app))
             command.name = name
         return name, command, rest
+
+
+def plain(command: Any) -> Any:
+    """Return a command whose help is plain text: rich alone takes longer to load than all of it."""
+    command.rich_markup_mode = None
+    for one in getattr(command, "commands", {}).values():
+        plain(one)
+    return command
 
 
 app = typer.Typer(
@@ -75,20 +96,50 @@ def main() -> None:
     """Run the command line; the exit code says what kind of end it was (docs/errors.md)."""
     os.environ.setdefault("_RJEM_MALLOC_CONF", PURGE)
     try:
-        app()
+        code = app(standalone_mode=False)
     except HeadgateError as err:
-        first, *rest = err.lines()
-        print(f"error: {first}", *(f"  {line}" for line in rest), sep="\n", file=sys.stderr)
-        raise SystemExit(err.exit_code) from None
+        refuse(err)
+    except MISUSE as err:
+        if type(err).__name__ == "NoArgsIsHelpError":
+            err.show()  # type: ignore[attr-defined]
+            raise SystemExit(UsageError.exit_code) from None
+        refuse(misused(err))
     except KeyboardInterrupt:
-        print("stopped; the same command goes on where this one ended", file=sys.stderr)
-        raise SystemExit(130) from None
+        code = STOPPED
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - so that the interpreter can flush it
+        raise SystemExit(1) from None
+    except OSError as err:
+        if err.errno not in NO_ROOM:
+            report_bug()
+        refuse(PermanentError(f"disk full: {err.strerror}", next_step="free some space, then run again"))
     except Exception:  # noqa: BLE001 - the last line of defence: exit code 3 is "a bug", with its traceback
-        import traceback
+        report_bug()
+    if code == STOPPED:
+        print("stopped; the same command goes on where this one ended", file=sys.stderr)
+    raise SystemExit(code if isinstance(code, int) else 0)
 
-        traceback.print_exc()
-        print("error: this is a bug in headgate; please report the lines above", file=sys.stderr)
-        raise SystemExit(3) from None
+
+def misused(err: Exception) -> UsageError:
+    """Return the command line's own complaint in the style of every other error."""
+    message = str(getattr(err, "format_message", lambda: err)()).rstrip(".")
+    context = getattr(err, "ctx", None)
+    command = context.command_path if context else "headgate"
+    return UsageError(f"{message[:1].lower()}{message[1:]}", next_step=f"{command} --help")
+
+
+def refuse(err: HeadgateError) -> NoReturn:
+    first, *rest = err.lines()
+    print(f"error: {first}", *(f"  {line}" for line in rest), sep="\n", file=sys.stderr)
+    raise SystemExit(err.exit_code) from None
+
+
+def report_bug() -> NoReturn:
+    import traceback
+
+    traceback.print_exc()
+    print("error: this is a bug in headgate; please report the lines above", file=sys.stderr)
+    raise SystemExit(3) from None
 
 
 __all__ = ["COMMANDS", "UsageError", "app", "main"]

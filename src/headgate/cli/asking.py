@@ -40,6 +40,9 @@ def other_settings(project: Project, environment: str | None, file: Path, reason
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        raise PermanentError(f"{str(file)!r} cannot be read: {err}", next_step="give --settings a YAML file") from err
+        reason = getattr(err, "strerror", None) or "it is not UTF-8 text"
+        raise PermanentError(
+            f"{str(file)!r} cannot be read: {reason}", next_step="give --settings a YAML file"
+        ) from err
     here = situation(project, project.live(environment))
     return perform(settings.plan(here, project.spec.service, text, reason), project.forge)

@@ -10,6 +10,7 @@ from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, GateFrom, day, moment
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.collect import cut, describe
+from headgate.errors import UsageError
 from headgate.records.dataset import DatasetRef, Window
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
@@ -31,6 +32,11 @@ def collect(
     """Read a window of the source into an immutable dataset: train, tune and gate rows apart."""
     project = open_project(service, workspace)
     now = moment(as_of)
+    if project.spec.data.time is None and (as_of or gate_from):
+        raise UsageError(
+            "--as-of and --gate-from are moments of event time, and service.yaml names no data.time",
+            next_step="leave them out: rows are drawn by hash",
+        )
     window = Window(start=EARLIEST, end=now) if now else None
     rows = project.read_rows(window, datetime.now(UTC), source)
     parts = cut(rows, project.spec, now, moment(gate_from))

@@ -43,7 +43,7 @@ def take(expected: type[R], source: Path | None, project: Project) -> R:
         content = path.read_bytes()
     except FileNotFoundError as err:
         raise PermanentError(
-            f"no record {str(path)!r}", next_step=f"run the verb that makes a {kind(expected)}, or give --from FILE"
+            f"no record {str(path)!r}", next_step=f"run the verb that makes the {kind(expected)}, or give --from FILE"
         ) from err
     return decode(content, expected, str(path))
 

@@ -19,6 +19,7 @@ from headgate.cli.wiring import (
     WorkspaceFolder,
     open_project,
 )
+from headgate.errors import UsageError
 from headgate.names import Digest
 from headgate.records.codec import Record, decode, encode
 from headgate.records.dataset import ValidationReport, Window
@@ -50,6 +51,8 @@ def trigger(
     output: OutputFormat = Output.text,
 ) -> None:
     """Decide from the signals of `headgate drift`, or for a person, whether to retrain: one cause, once."""
+    if person is not None and not person.strip():
+        raise UsageError("--person needs a reason", next_step='say why: --person "new labels"')
     project = open_project(service, workspace)
     standing, now = project.live(environment), moment(as_of) or project.clock()
     champion = standing.champion.sha256 if standing.champion else Digest("")
@@ -90,7 +93,8 @@ def write_trigger(project: Project, made: Trigger) -> None:
 
 def command(made: Trigger, project: Project) -> str:
     """Return how the run that answers a trigger is started; measured ones are judged on rows after their window."""
-    after = "" if made.cause == "person" else f" --gate-from {made.window.end.isoformat()}"
+    timeless = project.spec.data.time is None
+    after = "" if timeless or made.cause == "person" else f" --gate-from {made.window.end.isoformat()}"
     return f"headgate run --trigger {path_of(project, made.key)}{after}"
 
 

@@ -44,7 +44,7 @@ def decode(content: bytes, expected: type[R], source: str = "record") -> R:
         return msgspec.convert(document, expected)
     except msgspec.ValidationError as err:
         wanted = expected.__struct_config__.tag
-        raise PermanentError(f"{source} is not a {wanted}: {err}", found=f"kind {kind!r}") from err
+        raise PermanentError(f"{source} is no {wanted}: {err}", found=f"kind {kind!r}") from err
 
 
 def digest_of(content: bytes) -> Digest:
