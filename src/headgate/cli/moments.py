@@ -7,6 +7,8 @@ import typer
 
 from headgate.errors import UsageError
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def moment(text: str | None) -> datetime | None:
     """Return the moment `text` names, or refuse it."""

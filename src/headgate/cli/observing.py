@@ -9,6 +9,7 @@ import polars as pl
 from msgspec import Struct
 
 from headgate import features
+from headgate.cli.moments import EPOCH
 from headgate.cli.wiring import Project, Standing
 from headgate.contract.times import event_times, inside
 from headgate.drift import performance
@@ -29,7 +30,6 @@ from headgate.serve.log import read as read_log
 from headgate.stats.clustered import estimate
 from headgate.stats.metrics import Undefined, score
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ABSENT = Undefined(reason="not measured at the gate")
 
 

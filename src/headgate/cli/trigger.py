@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from headgate.cli.exchange import OutFile, Output, OutputFormat, leave, write
-from headgate.cli.moments import AsOf, moment
+from headgate.cli.moments import EPOCH, AsOf, moment
 from headgate.cli.observations import signals
-from headgate.cli.observing import EPOCH
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     EnvironmentName,

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from headgate.adapters.durable import clean, speaking, temporary
@@ -18,7 +17,6 @@ from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.desired import Desired, champion, file_path, history, live_tags
 from headgate.errors import PermanentError, UsageError
-from headgate.features import FeatureFunction
 from headgate.names import Digest, DigestField, Name, Uri, short
 from headgate.ports import Forge, Store, Tracker
 from headgate.records.codec import Record, decode, digest, digest_of, encode
@@ -30,6 +28,11 @@ from headgate.specs.contract import Contract
 from headgate.specs.environment import Version
 from headgate.specs.reading import parse, read
 from headgate.specs.service import Service
+
+if TYPE_CHECKING:  # most commands touch no rows: polars would double their start
+    import polars as pl
+
+    from headgate.features import FeatureFunction
 
 AUTHOR = "headgate"
 
@@ -165,7 +168,7 @@ class Project:
 
     @cached_property
     def tracker(self) -> Tracker:
-        """MLflow where it is installed, with a database in the workspace; HEADGATE_TRACKER names a server, or `files`."""
+        """MLflow where it is installed, by a database in the workspace; HEADGATE_TRACKER names a server, or `files`."""
         server = os.environ.get("HEADGATE_TRACKER")
         if server == "files" or find_spec("mlflow") is None:
             from headgate.adapters.trackers.files import FileTracker
@@ -180,7 +183,7 @@ class Project:
         return MLflowTracker(f"sqlite:///{self.workspace.tracker}/mlflow.db", self.workspace.tracker / "artifacts")
 
     @cached_property
-    def features(self) -> FeatureFunction | None:
+    def features(self) -> "FeatureFunction | None":
         from headgate.adapters.usercode import load
 
         return load(self.spec.data.features, self.folder) if self.spec.data.features else None
@@ -199,7 +202,7 @@ class Project:
 
         return lock_digest()
 
-    def read_rows(self, window: Window | None, now: datetime | None, source: str | None = None) -> pl.DataFrame:
+    def read_rows(self, window: Window | None, now: datetime | None, source: str | None = None) -> "pl.DataFrame":
         """Return the source's rows: `source` where it is given, else what data.reader names."""
         from headgate.adapters.source import read as read_source
         from headgate.adapters.usercode import load

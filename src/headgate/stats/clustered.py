@@ -11,7 +11,6 @@ from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from headgate.errors import PermanentError
 from headgate.records.judgement import Estimate
@@ -66,6 +65,8 @@ def interval(estimated: Estimate, alpha: float) -> tuple[float, float]:
     """
     check_level(alpha)
     freedom = estimated.clusters - 1 if estimated.freedom is None else estimated.freedom
+    from scipy import special  # noqa: PLC0415 - 0.13 s that only intervals need
+
     reach = float(special.stdtrit(freedom, 1 - alpha / 2)) * estimated.standard_error
     return estimated.value - reach, estimated.value + reach
 
@@ -84,6 +85,8 @@ def clusters_needed(
     check_level(alpha)
     if distance <= 0 or clusters < 2 or not isfinite(standard_error):
         return None
+    from scipy import special  # noqa: PLC0415 - as above
+
     spread = standard_error * sqrt(clusters)
     few, many = 2, MOST_CLUSTERS
     while few < many:
