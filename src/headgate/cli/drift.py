@@ -85,8 +85,9 @@ def first_answer(project: Project, standing: Standing) -> datetime | None:
 def summary(observed: Observed) -> str:
     """Return the window as a person reads it: outcome, what moved, and each metric beside the gate's."""
     report, labelled = observed.drift, observed.labelled
-    counts = f"{report.rows:,} rows served, {labelled.labelled:,} labelled"
-    lines = [f"{show_window(report.window)}: {report.outcome.upper()}, {counts}"]
+    few = f" of {report.rows_needed:,} needed" if report.rows < report.rows_needed else ""
+    counts = f"{report.rows:,} rows served{few}, {labelled.labelled:,} labelled"
+    lines = [f"{show_window(report.window)}: {report.outcome.upper().replace(chr(95), chr(32))}, {counts}"]
     moved = [column for column in report.columns if column.outcome == "drifted"]
     lines += [f"  drifted    {column.column}: {column.reason or distance(column)}" for column in moved[:SHOWN]]
     lines += [f"  and {len(moved) - SHOWN} more"] if len(moved) > SHOWN else []

@@ -22,6 +22,7 @@ from headgate.contract.split import fitting_split
 from headgate.errors import PermanentError
 from headgate.names import Name, did_you_mean, name
 from headgate.specs.contract import Contract
+from headgate.specs.drift import Drift
 from headgate.specs.gate import AnyRule, Gate
 from headgate.specs.reading import parse, show_duration
 from headgate.specs.service import Data, Label, Service, Split
@@ -103,6 +104,7 @@ def draft(rows: pl.DataFrame, found: Guess, reader: str, label: str) -> tuple[Se
             roles=dict.fromkeys(found.ignored, "ignore"),
         ),
         split=fitting_split(rows, found.time) if found.time else Split(),
+        drift=Drift(window=sizing.drift_window(rows, found.time)) if found.time else Drift(),
     )
     if found.task == "binary":
         spec = with_positive(spec, features.classes(rows, spec)[-1], rows[label].dtype)
@@ -177,6 +179,10 @@ def lines(spec: Service, found: Guess, rows: pl.DataFrame) -> Iterator[str]:
         split = spec.split
         parts = ", ".join(f"{part}: {show_duration(getattr(split, part))}" for part in ("train", "tune", "gap", "gate"))
         yield told(f"split: {{{parts}}}", "about 70, 10 and 20 of 100 rows, the latest for the gate")
+    if spec.drift != Drift():
+        yield told(
+            f"drift: {{window: {show_duration(spec.drift.window)}}}", f"holds {spec.drift.min_rows} rows or more"
+        )
     yield told("train: {entrypoint: boosting}", f"or {'linear' if spec.task == 'regression' else 'logistic'}, or yours")
     yield f"evaluate: {{metrics: [{', '.join(spec.metrics)}]}}"
     yield "gate:"

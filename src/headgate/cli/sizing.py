@@ -1,10 +1,14 @@
 """Which of the usual rules must fit the size of the rows? As many gate rows as there can be, leaks as few rows show."""
 
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 
 from headgate import features
+from headgate.contract.times import event_times, first_and_last
 from headgate.evaluate.leaks import strength
+from headgate.specs.drift import Drift
 from headgate.specs.gate import AnyRule, EnoughRows, NoLeak
 from headgate.specs.service import Service
 
@@ -20,6 +24,8 @@ HONEST = 0.98
 COPY = 0.9985
 """What only the label itself, or something made from it, reaches."""
 RAISED = 0.999
+SPARE = 1.2
+"""A window of average traffic would be too small every other time."""
 
 
 def rules(rows: pl.DataFrame, gate: pl.DataFrame, spec: Service) -> list[tuple[AnyRule, str]]:
@@ -66,3 +72,12 @@ def leak(rows: pl.DataFrame, spec: Service) -> tuple[AnyRule, str] | None:
         f"{suspect!r} alone reaches {scores[suspect]:.3f}: if it is not known before the label, give it the role ignore"
     )
     return NoLeak(limit=RAISED), why
+
+
+def drift_window(rows: pl.DataFrame, time: str) -> timedelta:
+    """Return the shortest of one to four weeks that holds as many rows as a drift report needs, else a week."""
+    first, last = first_and_last(event_times(rows, time))
+    usual = Drift()
+    a_day = rows.height / max((last - first) / timedelta(days=1), 1.0)
+    windows = (weeks * timedelta(days=7) for weeks in range(1, 5))
+    return next((one for one in windows if a_day * one.days >= SPARE * usual.min_rows), usual.window)

@@ -74,7 +74,9 @@ async def run(project: Project, environment: Name, port: int) -> None:
     ring = ring_of(project, environment, tell)
     async with ring.running(port):
         say(*welcome(project, environment, ring.url))
-        if ring.history.wanted() is None:
+        if ring.state.stable:
+            say(f"serving {ring.state.stable.revision.model[:12]}, as before")
+        elif ring.history.wanted() is None:
             say("nothing is merged yet: `headgate run` opens a pull request, `headgate pr merge NUMBER` merges it")
         await stopping.wait()
         say("ending: requests in flight are answered, then the servers end")
