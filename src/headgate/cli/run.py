@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 
 from headgate.cli.moments import AsOf, GateFrom, moment
+from headgate.cli.propose import Proposed
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     EnvironmentName,
@@ -22,9 +24,12 @@ from headgate.graph.engines.local import Run, StepEnd
 from headgate.graph.engines.local import run as run_graph
 from headgate.graph.step import CONTINUOUS_TRAINING
 from headgate.records.codec import decode, digest
+from headgate.records.dataset import ValidationReport
+from headgate.records.judgement import Verdict
 from headgate.records.live import Trigger
 
 app = typer.Typer(add_completion=False)
+MOST_TOLD = 6
 MARKS = {"done": "green", "seen before": "cyan", "not needed": "dim", "failed": "red"}
 
 
@@ -73,6 +78,8 @@ def run(
     failed = [end for end in ends.values() if end.outcome == "failed"]
     if failed:
         raise typer.Exit(failed[0].exit_code)
+    for line in ending(ends, plan):
+        console.print(line, markup=False, highlight=False)
 
 
 def facts(project: Project, environment: str | None) -> dict[str, str]:
@@ -108,8 +115,40 @@ def show(end: StepEnd, plan: Run, console: Console) -> None:
 
 
 def headline(end: StepEnd, plan: Run) -> str:
-    """Return the first line the step printed for people."""
+    """Return the first line the step printed for people, in its last try."""
     log = plan.folder / f"{end.verb}.log"
     if end.outcome != "done" or not log.exists():
         return end.detail.partition("\n")[0] if end.outcome != "failed" else f"exit {end.exit_code}"
-    return log.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line for line in reversed(lines) if line and not line[0].isspace()), "")
+
+
+def ending(ends: Mapping[str, StepEnd], plan: Run) -> list[str]:
+    """Return what the run came to: what stopped it, or the pull request that waits; and the next move."""
+    left = {verb for verb, end in ends.items() if end.outcome in {"done", "seen before"}}
+    if "propose" in left:
+        return proposed(decode(plan.record("propose").read_bytes(), Proposed))
+    if "gate" in left:
+        judged = decode(plan.record("gate").read_bytes(), Verdict)
+        against = [one for one in judged.findings if one.severity == "error" and one.outcome != "pass"]
+        return [
+            *(f"{one.outcome}: {one.rule}: {one.reason}" for one in against),
+            "no pull request: the gate did not pass it",
+        ]
+    if "validate" in left:
+        report = decode(plan.record("validate").read_bytes(), ValidationReport)
+        broken = [check for check in report.checks if check.outcome == "fail"]
+        told = [f"fail: {check.name} {check.column or ''}: {check.detail}" for check in broken[:MOST_TOLD]]
+        more = [f"and {len(broken) - MOST_TOLD} more"] if len(broken) > MOST_TOLD else []
+        return [*told, *more, "nothing is trained on these rows; next: mend the source or the contract"]
+    return []
+
+
+def proposed(done: Proposed) -> list[str]:
+    """Return where the pull request waits, or why there is none."""
+    if done.pull_request is None:
+        return [f"nothing proposed: {done.reason}", *([f"next: {done.next_step}"] if done.next_step else [])]
+    number, state = done.pull_request.number, done.pull_request.state
+    if state != "open":
+        return [f"pull request #{number} is {state}"]
+    return [f"next: headgate pr show {number}, then headgate pr merge {number}"]

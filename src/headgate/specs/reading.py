@@ -38,7 +38,9 @@ def parse(text: str, expected: type[S], source: str) -> S:
     try:
         return msgspec.convert(document, expected, strict=True)
     except msgspec.ValidationError as err:
-        raise PermanentError(f"{source}: {explain(err)}", next_step=f"correct {source}, then `headgate check`") from err
+        raise PermanentError(
+            f"{source}: {explain(err)}{choices(err, expected)}", next_step=f"correct {source}, then `headgate check`"
+        ) from err
 
 
 def read(path: Path, expected: type[S]) -> S:
@@ -57,6 +59,26 @@ def explain(err: msgspec.ValidationError) -> str:
     message, _, path = str(err).partition(" - at `$")
     where = path.strip("`.").replace("[...]", "[]")
     return f"{where}: {message[0].lower()}{message[1:]}" if where else message
+
+
+def choices(err: msgspec.ValidationError, expected: Any) -> str:
+    """Return what a setting may say, where it must be one of some words."""
+    message, _, path = str(err).partition(" - at `$")
+    if not message.startswith("Invalid enum value"):
+        return ""
+    for key in path.strip("`.").replace("[...]", "").split("."):
+        field = next((one for one in fields_of(expected) if one.encode_name == key), None)
+        if field is None:
+            return ""
+        expected = field.type
+    known = [str(word) for word in get_args(item_of(expected) if get_origin(expected) is tuple else expected)]
+    return f"; expected {', '.join(known)}.{did_you_mean(message.split(chr(39))[1], known)}" if known else ""
+
+
+def fields_of(expected: Any) -> tuple[Any, ...]:
+    """Return the fields of a Struct, also of one that may be missing."""
+    members = [member for member in (expected, *get_args(expected)) if is_struct(member)]
+    return msgspec.structs.fields(members[0]) if len(members) == 1 else ()
 
 
 def unknown_keys(

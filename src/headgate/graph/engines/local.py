@@ -146,7 +146,11 @@ def run_step(step: Step, plan: Run, ends: Mapping[str, StepEnd], children: Child
 
 
 def attempt(step: Step, plan: Run, children: Children, lock: int) -> tuple[int, int]:
-    """Start the step until it ends other than transiently, at most `retries` times more; return (exit code, tries)."""
+    """Start the step until it ends other than transiently, at most `retries` times more; return (exit code, tries).
+
+    Its log tells of these tries alone.
+    """
+    plan.log(step.verb).unlink(missing_ok=True)
     for tried in range(1, step.retries + 2):
         code = start(step, plan, children, lock)
         if code != TRANSIENT or tried > step.retries or children.ending.wait(BACKOFF_SECONDS * 2**tried):
