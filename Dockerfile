@@ -1,9 +1,10 @@
-# One image; the verb is the argument: `docker run headgate:dev train --from report.json`.
+# One image; the verb is the argument: `docker run headgate:dev train --from validation-report.json`.
 FROM python:3.11-slim-bookworm AS build
-RUN pip install --no-cache-dir uv
 WORKDIR /app
-ENV UV_PROJECT_ENVIRONMENT=/app/.venv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
-COPY pyproject.toml uv.lock README.md LICENSE ./
+ENV UV_PROJECT_ENVIRONMENT=/app/.venv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
+COPY uv.lock ./
+RUN pip install --no-cache-dir uv==$(awk '/^name = "uv"$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
+COPY pyproject.toml README.md LICENSE ./
 RUN uv sync --frozen --no-dev --no-install-project --extra train --extra serve --extra mlflow
 COPY src ./src
 RUN uv sync --frozen --no-dev --no-editable --extra train --extra serve --extra mlflow

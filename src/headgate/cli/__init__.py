@@ -113,7 +113,8 @@ def main() -> None:
         if err.errno not in NO_ROOM:
             report_bug()
         refuse(PermanentError(f"disk full: {err.strerror}", next_step="free some space, then run again"))
-    except Exception:  # noqa: BLE001 - the last line of defence: exit code 3 is "a bug", with its traceback
+    except Exception as err:  # noqa: BLE001 - the last line of defence: exit code 3 is "a bug", with its traceback
+        refuse_missing(err)
         report_bug()
     if code == STOPPED:
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
@@ -132,6 +133,12 @@ def refuse(err: HeadgateError) -> NoReturn:
     first, *rest = err.lines()
     print(f"error: {first}", *(f"  {line}" for line in rest), sep="\n", file=sys.stderr)
     raise SystemExit(err.exit_code) from None
+
+
+def refuse_missing(err: Exception) -> None:
+    """Refuse a package that an extra would have brought; any other error is left to the caller."""
+    if isinstance(err, ModuleNotFoundError) and not (err.name or "headgate").startswith("headgate"):
+        refuse(PermanentError(f"this needs package {err.name!r}", next_step="pip install 'headgate[local]'"))
 
 
 def report_bug() -> NoReturn:
