@@ -84,10 +84,19 @@ def missing(name: str, rows: pl.DataFrame, column: Column, part: str) -> Check |
 
 def retype(name: str, rows: pl.DataFrame, column: Column, part: str) -> Check:
     kind = kind_of(rows.schema[name])
-    sample = next((value for value in rows[name] if value is not None), None)
+    sample = culprit(rows[name], column)
     found, expected = READABLE.get(kind, kind), READABLE.get(column.type, column.type)
     detail = f"{name} is {found}, expected {expected}; first: {shown(sample)}"
     return broken(f"type {part}", name, severity_of(column), detail, rows.height)
+
+
+def culprit(values: pl.Series, column: Column) -> object:
+    """Return the first value that cannot be of the column's type, else the first one."""
+    filled = values.drop_nulls()
+    if values.dtype == pl.String and column.type in {"integer", "number"}:
+        unreadable = filled.filter(filled.cast(pl.Float64, strict=False).is_null())
+        filled = unreadable if len(unreadable) else filled
+    return filled[0] if len(filled) else None
 
 
 def narrow(name: str, rows: pl.DataFrame, part: str) -> Check:

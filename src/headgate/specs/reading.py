@@ -1,5 +1,6 @@
 """YAML text to a frozen spec; an unknown key is refused with the line it stands on and the key it may mean."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,7 @@ def explain(err: msgspec.ValidationError) -> str:
     """Return msgspec's message with the path first: `split.gap: expected ...`."""
     message, _, path = str(err).partition(" - at `$")
     where = path.strip("`.").replace("[...]", "[]")
+    message = message.replace("`duration`", "a length like P7D or PT12H")
     return f"{where}: {message[0].lower()}{message[1:]}" if where else message
 
 
@@ -66,7 +68,7 @@ def choices(err: msgspec.ValidationError, expected: Any) -> str:
     message, _, path = str(err).partition(" - at `$")
     if not message.startswith("Invalid enum value"):
         return ""
-    for key in path.strip("`.").replace("[...]", "").split("."):
+    for key in re.sub(r"\[[^\]]*\]", "", path.strip("`.")).split("."):
         field = next((one for one in fields_of(expected) if one.encode_name == key), None)
         if field is None:
             return ""
