@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -119,14 +120,38 @@ def orders(path: Path) -> None:
 
 
 def test_own_data_ends_in_a_merged_pull_request_as_the_docs_say(tmp_path: Path) -> None:
-    """The three commands of docs/own-data.md, typed in an empty folder."""
+    """The three commands of docs/own-data.md, typed in an empty folder, by somebody who never heard of telemetry."""
     orders(tmp_path / "orders.csv")
     block = SHELL.findall((ROOT / "docs" / "own-data.md").read_text(encoding="utf-8"))[0]
-    told = {**os.environ, "HEADGATE_TRACKER": "files"}
 
     for line in block.splitlines():
         command = [sys.executable, "-m", "headgate", *shlex.split(line)[1:]]
-        done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=tmp_path, env=plain_env(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
     assert "#1 merged by" in done.stdout
+
+
+def test_a_tracker_left_to_itself_would_be_caught(tmp_path: Path) -> None:
+    """The control of the test above: MLflow on its own steps outside, so silence there means that it was told."""
+    noted = tmp_path / "steps"
+    alone = (
+        "from mlflow.tracking import MlflowClient\n"
+        f"client = MlflowClient(tracking_uri='sqlite:///{tmp_path}/mlflow.db')\n"
+        "client.create_run(client.create_experiment('one'))\n"
+    )
+    told = {**plain_env(), "HEADGATE_TEST_STEPS_OUTSIDE": str(noted)}
+    process = subprocess.Popen([sys.executable, "-c", alone], env=told, stderr=subprocess.DEVNULL)
+
+    while process.poll() is None and not noted.exists():
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+
+    assert "mlflow-telemetry" in noted.read_text()
+
+
+def plain_env() -> dict[str, str]:
+    """Return an environment in which nothing tells a library to be silent: neither settings nor signs of a test."""
+    kept = ("PATH", "HOME", "PYTHONPATH", "HEADGATE_TEST_STEPS_OUTSIDE")
+    return {name: os.environ[name] for name in kept}
