@@ -11,7 +11,7 @@ import pygit2
 from msgspec.structs import replace
 
 from headgate.adapters.forges.gitdata import history, merging, opening, pulls, refs, statuses, trees
-from headgate.adapters.forges.gitdata.access import held, opened, reading, writing
+from headgate.adapters.forges.gitdata.access import held, opened, reading, translating, writing
 from headgate.errors import PermanentError
 from headgate.names import Commit
 from headgate.ports import LogEntry, Tag
@@ -42,8 +42,9 @@ class GitDir:
             if not path.exists():
                 partial = path.with_name(f".{path.name}.partial")
                 shutil.rmtree(partial, ignore_errors=True)
-                repo = pygit2.init_repository(str(partial), bare=True, initial_head="main")
-                repo.config["core.fsync"] = "all"
+                with translating(path):
+                    repo = pygit2.init_repository(str(partial), bare=True, initial_head="main")
+                    repo.config["core.fsync"] = "all"
                 cls(partial, author, clock).commit(edits, "Begin: what should run, and where\n", None)
                 partial.rename(path)
         return cls(path, author, clock)

@@ -8,6 +8,7 @@ from headgate.errors import TransientError
 from headgate.ports import TrackedRun
 
 RUN_TAG = "headgate.run"
+PARENT_TAG = "mlflow.parentRunId"
 DIGEST_TAG = "headgate.sha256"
 
 
@@ -35,11 +36,15 @@ class MLflowTracker:
             raise TransientError(f"MLflow did not keep run {run.run!r}: {str(err)[:200]}") from err
 
     def log(self, run: TrackedRun) -> str:
-        """Return the id of the run's MLflow run, made and filled when it is not there yet."""
+        """Return the id of the run's MLflow run, made and filled when it is not there yet.
+
+        One that a killed process left half told is deleted, and told anew.
+        """
         experiment = self.experiment(run.service)
-        query = f"tags.`{RUN_TAG}` = '{run.run}' and attributes.status = 'FINISHED'"
-        if known := self.client.search_runs([experiment], filter_string=query, max_results=1):
-            return str(known[0].info.run_id)
+        for known in self.client.search_runs([experiment], filter_string=f"tags.`{RUN_TAG}` = '{run.run}'"):
+            if known.info.status == "FINISHED":
+                return str(known.info.run_id)
+            self.delete(experiment, str(known.info.run_id))
         started = milliseconds(run.started_at)
         tags = {**run.tags, RUN_TAG: run.run, "mlflow.note.content": run.documents.get("model-card.md", "")[:5000]}
         made = self.client.create_run(experiment, start_time=started, tags=tags, run_name=run.run)
@@ -49,12 +54,18 @@ class MLflowTracker:
             self.client.log_text(run_id, text, name)
         for number, (params, score) in enumerate(run.trials):
             child = self.client.create_run(
-                experiment, start_time=started, tags={"mlflow.parentRunId": run_id}, run_name=f"trial {number + 1}"
+                experiment, start_time=started, tags={PARENT_TAG: run_id}, run_name=f"trial {number + 1}"
             )
             self.batch(child.info.run_id, {"tune_score": score}, params, started)
             self.client.set_terminated(child.info.run_id, end_time=milliseconds(run.ended_at))
         self.client.set_terminated(run_id, end_time=milliseconds(run.ended_at))
         return run_id
+
+    def delete(self, experiment: str, run_id: str) -> None:
+        """Delete a run and its trials."""
+        trials = self.client.search_runs([experiment], filter_string=f"tags.`{PARENT_TAG}` = '{run_id}'")
+        for gone in (*(trial.info.run_id for trial in trials), run_id):
+            self.client.delete_run(gone)
 
     def batch(self, run_id: str, metrics: dict[str, float], params: dict[str, str], at: int) -> None:
         """Log everything in one call: each call costs tens of milliseconds."""

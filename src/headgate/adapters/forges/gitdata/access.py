@@ -17,13 +17,21 @@ WAIT_SECONDS = 60.0
 STALE_SECONDS = 3.0
 """Git holds a reference's lock file for milliseconds; one this old belongs to a dead process."""
 POLL_SECONDS = 0.01
+NO_ROOM = ("no space left", "quota", "file too large")
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[pygit2.Repository]:
     """Give the repository; what goes wrong inside is a HeadgateError."""
-    try:
+    with translating(path):
         yield opened(path)
+
+
+@contextmanager
+def translating(path: Path) -> Iterator[None]:
+    """Turn what Git and the disk say about a repository into Headgate's errors."""
+    try:
+        yield
     except HeadgateError:
         raise
     except (pygit2.GitError, OSError) as err:
@@ -92,7 +100,7 @@ def opened(path: Path) -> pygit2.Repository:
 
 def translated(err: Exception, path: Path) -> HeadgateError:
     text = " ".join(str(err).split())[:300]
-    if "No space left" in text or "quota" in text.lower():
+    if any(words in text.lower() for words in NO_ROOM):
         return TransientError(f"{str(path)!r} has no room: {text}", next_step="free disk space, then try again")
     if "lock" in text:
         return TransientError(f"{str(path)!r} is busy: {text}", next_step="try again")
