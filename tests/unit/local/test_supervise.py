@@ -143,7 +143,7 @@ def test_a_cancelled_start_leaves_no_process(tmp_path: Path) -> None:
 
     async def main() -> None:
         start = asyncio.create_task(supervise.start(hanging))
-        while not (hanging.log.exists() and hanging.log.read_text()):  # noqa: ASYNC110 - another process
+        while not (hanging.log.exists() and hanging.log.read_text()):
             await asyncio.sleep(0.02)
         start.cancel()
         with pytest.raises(asyncio.CancelledError):
