@@ -132,7 +132,7 @@ def train(trial: Trial) -> str:
 
 
 def request(trial: Trial) -> str:
-    """Send one row through the server's door, and compare the answer with the model's own."""
+    """Send the rows through the server's door as one request, and compare the answers with the model's own."""
     import msgspec
 
     from headgate.local.traffic import body
@@ -140,26 +140,29 @@ def request(trial: Trial) -> str:
     from headgate.serve.protocol import Request
     from headgate.serve.refusal import RefusalError
 
-    project, one, loaded = trial.project, trial.few[:1], trial.loaded
+    project, few, loaded = trial.project, trial.few, trial.loaded
     if loaded is None:
         raise PermanentError("there is no model to ask")
     door = Door(project.contract, project.spec)
     try:
-        asked = msgspec.json.decode(body(one, door.datatypes), type=Request)
+        asked = msgspec.json.decode(body(few, door.datatypes), type=Request)
         came = door.frame(door.admit(asked))
     except (RefusalError, msgspec.ValidationError) as err:
         raise PermanentError(
             f"the server's door refuses a row of the source: {err}",
             next_step=f"change the rule in {project.spec.contract}",
         ) from err
-    direct, served = (loaded.predict(features.compute(each, project.spec, project.features)) for each in (one, came))
+    direct, served = (loaded.predict(features.compute(each, project.spec, project.features)) for each in (few, came))
     if not np.allclose(direct, served, rtol=SKEW, atol=SKEW):
+        at = int(np.abs(direct - served).reshape(few.height, -1).max(axis=1).argmax())
         raise PermanentError(
             "a row gives one answer in training and another when it is served",
-            found=f"{direct.ravel()[:3].tolist()} and {served.ravel()[:3].tolist()}",
+            found=f"{np.round(direct[at], 4).tolist()} and {np.round(served[at], 4).tolist()} for {few.row(at)!r}"[
+                :300
+            ],
             next_step="make features depend on the contract's inputs alone, with the types it names",
         )
-    return f"{len(door.datatypes)} inputs in, {np.round(served.ravel()[:3], 4).tolist()} out, as in training"
+    return f"{few.height} rows of {len(door.datatypes)} inputs in; the answers are those of training"
 
 
 STEPS: dict[str, Callable[[Trial], str]] = {
