@@ -86,8 +86,14 @@ class Workspace:
         path = folder / "evaluate.json"
         evaluation, model = load(path), load(folder / "train.json")
         comparer.compare("evaluation's digest", verdict["evaluation"], sha256(path))
-        comparer.compare("evidence in the store", sha256(self.store / "evidence" / f"{verdict['evaluation']}.json"), verdict["evaluation"])
-        comparer.compare("model", {"train": model, "gate": verdict["model"]}, dict.fromkeys(("train", "gate"), evaluation["model"]))
+        comparer.compare(
+            "evidence in the store",
+            sha256(self.store / "evidence" / f"{verdict['evaluation']}.json"),
+            verdict["evaluation"],
+        )
+        comparer.compare(
+            "model", {"train": model, "gate": verdict["model"]}, dict.fromkeys(("train", "gate"), evaluation["model"])
+        )
         stored = self.store / evaluation["predictions_uri"]
         comparer.compare("predictions' digest", evaluation["predictions_sha256"], sha256(stored))
         answers = Answers(pl.read_parquet(stored))
@@ -98,8 +104,10 @@ class Workspace:
 
     def rows(self, answers: Answers, evaluation: Record, comparer: Comparer) -> None:
         """Compare gate rows with the flights of the window, and with the rows learned from."""
-        window = [datetime.fromisoformat(evaluation["window"][side]).replace(tzinfo=None) for side in ("start", "end")]
-        gate = self.flights.filter(pl.col("time").is_between(*window, closed="left"))
+        start, end = (
+            datetime.fromisoformat(evaluation["window"][side]).replace(tzinfo=None) for side in ("start", "end")
+        )
+        gate = self.flights.filter(pl.col("time").is_between(start, end, closed="left"))
         seen = answers.frame.select("id", "time", "label")
         comparer.compare("gate rows and their labels", seen.sort("id").rows() == gate.sort("id").rows(), True)
         learned = raw.learned(self.store, evaluation["model"])
@@ -109,14 +117,24 @@ class Workspace:
 
     def judge(self, evidence: Record, evaluation: Record, verdict: Record, comparer: Comparer) -> str:
         judged_at = datetime.fromisoformat(verdict["judged_at"])
-        before = [model for at, model in self.live if at <= judged_at]
+        before = [model for at, model in self.live if at < judged_at]
         champion, anchor = (before[-1], before[0]) if before else (None, None)
         look = self.look(evaluation, judged_at)
         alpha = policy.spent(look, self.policy["alpha"])
         judge = policy.Judge(evidence, {**evaluation, "look": look}, alpha, champion)
         said = judge.verdict(self.policy)
-        facts = {"policy": policy.name_of(self.policy), "alpha": alpha, "look": look, "champion": champion, "anchor": anchor}
-        comparer.compare("verdict", {**verdict, "findings": findings(verdict)}, {**facts, "outcome": said["outcome"], "findings": findings(said)})
+        facts = {
+            "policy": policy.name_of(self.policy),
+            "alpha": alpha,
+            "look": look,
+            "champion": champion,
+            "anchor": anchor,
+        }
+        comparer.compare(
+            "verdict",
+            {**verdict, "findings": findings(verdict)},
+            {**facts, "outcome": said["outcome"], "findings": findings(said)},
+        )
         return str(said["outcome"])
 
     def look(self, evaluation: Record, judged_at: datetime) -> int:
@@ -167,15 +185,33 @@ def main(arguments: list[str]) -> int:
     for folder, verdict in found.runs:
         comparer = Comparer()
         outcome = found.check(folder, verdict, comparer)
-        line(folder.name, verdict["outcome"], outcome, comparer.numbers, len(comparer.differences), f"{comparer.largest:.1e}")
+        line(
+            folder.name,
+            verdict["outcome"],
+            outcome,
+            comparer.numbers,
+            len(comparer.differences),
+            f"{comparer.largest:.1e}",
+        )
         differences += [one._replace(where=f"{folder.name}: {one.where}") for one in comparer.differences]
     if len(arguments) == 2:
         comparer, story = Comparer(), load(Path(arguments[1]))
         auc, rows = raw.monthly(workspace)
-        comparer.compare("demo.json", {"auc": story["auc"], "rows_by_month": story["rows_by_month"]}, {"auc": auc, "rows_by_month": rows})
+        comparer.compare(
+            "demo.json",
+            {"auc": story["auc"], "rows_by_month": story["rows_by_month"]},
+            {"auc": auc, "rows_by_month": rows},
+        )
         told = [{"model": run["model"]["sha256"], "outcome": run["outcome"]} for _, run in found.runs]
         comparer.compare("demo.json / verdicts", story["verdicts"], told)
-        line("demo.json", f"{len(story['verdicts'])} verdicts", f"{len(told)} verdicts", comparer.numbers, len(comparer.differences), f"{comparer.largest:.1e}")
+        line(
+            "demo.json",
+            f"{len(story['verdicts'])} verdicts",
+            f"{len(told)} verdicts",
+            comparer.numbers,
+            len(comparer.differences),
+            f"{comparer.largest:.1e}",
+        )
         differences += comparer.differences
     for one in differences[:SHOWN]:
         sys.stdout.write(f"{one.where}: recorded {one.recorded!r}, recomputed {one.recomputed!r}\n")
