@@ -45,6 +45,7 @@ check: $(STAMP) ## Check style, types, layers, the map, the lock file and that r
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=tests/ring $(BIN)/mypy --explicit-package-bases tests/ring/recompute.py tests/ring/recomputing
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_map.py tests/unit/test_purity.py
 	$(BIN)/uv lock --check
