@@ -64,8 +64,13 @@ def train(
 
 
 def keep_reference(project: Project, model: Model, learn: pl.DataFrame, check: pl.DataFrame) -> None:
-    """Keep what drift will compare with: training features, and the model's scores on rows it did not learn from."""
+    """Keep what drift will compare with: training features, and the model's scores on rows it did not learn from.
+
+    The same bytes made again by other code keep the reference they have.
+    """
     spec = project.spec
+    if project.store.has(reference.uri(spec, model.sha256)):
+        return
     loaded = load(project.store.folder(model.uri), model.sha256)
     times = [event_times(rows, spec.data.time) if spec.data.time else None for rows in (learn, check)]
     learned = features.compute(learn, spec, project.features)

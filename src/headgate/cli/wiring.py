@@ -274,8 +274,10 @@ class Project:
         )
 
     def keep_model(self, model: Model) -> None:
-        """Keep the record of a model, found again by its digest."""
-        self.store.put(model_record(self.spec.service, model.sha256), encode(model))
+        """Keep the record of a model, found again by its digest; of those who made the same bytes, the first."""
+        uri = model_record(self.spec.service, model.sha256)
+        if not self.store.has(uri):  # an edited comment or another policy is other code, and may make the same bytes
+            self.store.put(uri, encode(model))
 
 
 def model_record(service: str, sha256: Digest) -> Uri:
