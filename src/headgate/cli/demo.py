@@ -1,7 +1,6 @@
 """headgate demo."""
 
 import asyncio
-import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import polars as pl
 import typer
 from msgspec.structs import replace
 
+from headgate.adapters.durable import remove
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.cli.incidents import ask_again, poisoned, slow_settings
 from headgate.cli.loop import Ended, Loop
@@ -34,6 +34,9 @@ from headgate.specs.environment import Serving
 
 app = typer.Typer(add_completion=False)
 ENVIRONMENT = Name("prod")
+WORKSPACE = Path(".headgate/demo")
+MARK = ".demo"
+"""Only a folder with this file in it is emptied: somebody's HEADGATE_WORKSPACE may be the one with their env repo."""
 REVIEWER = "reviewer"
 SERVING = """\
 # How the model is run here. The demo's days pass in tenths of a second, so a canary step lasts by answers, not minutes.
@@ -63,15 +66,29 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Where the outcome is written.")] = Path("demo.json"),
 ) -> None:
     """Show the whole ring on this machine, on a year of real flights: no cluster, no network."""
-    root = (workspace or Path(".headgate/demo")).resolve()
-    if root.exists():
-        shutil.rmtree(root)
     start, end = moment(live_from), moment(until)
     if start is None or end is None or start >= end:
         raise PermanentError(f"nothing to replay from {live_from!r} to {until!r}")
+    root = (workspace or WORKSPACE).resolve()
+    empty(root)
     told = Demo(service, root, start, end, out)
     with told.teller.timeline:
         asyncio.run(told.play())
+
+
+def empty(root: Path) -> None:
+    """Leave an empty workspace: an earlier demo's is cleared, anybody else's folder is refused."""
+    mark = root / MARK
+    if root != WORKSPACE.resolve() and not mark.exists() and root.exists() and any(root.iterdir()):
+        raise PermanentError(
+            f"{str(root)!r} is no demo's workspace, and the demo would delete what is in it",
+            next_step="give --workspace a folder that is empty or not there yet",
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for left in root.iterdir():
+        if left != mark:
+            remove(left)
 
 
 class Demo:

@@ -1,0 +1,54 @@
+"""The demo empties its own workspace, and nobody else's."""
+
+from pathlib import Path
+
+import pytest
+
+from headgate.cli.demo import empty
+from unit.cli.terminal import Terminal
+
+
+def test_the_workspace_of_an_earlier_demo_is_emptied(tmp_path: Path) -> None:
+    """Each telling begins anew, also after one that was killed."""
+    empty(tmp_path / "demo")
+    (tmp_path / "demo" / "store").mkdir()
+    (tmp_path / "demo" / "report.html").touch()
+
+    empty(tmp_path / "demo")
+
+    assert [".demo"] == [path.name for path in (tmp_path / "demo").iterdir()]
+
+
+def test_an_empty_folder_will_do(tmp_path: Path) -> None:
+    """There is nothing to lose in it."""
+    empty(tmp_path)
+
+    assert [".demo"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_a_workspace_that_is_no_demos_is_refused_and_kept(
+    proposed: Terminal, monkeypatch: pytest.MonkeyPatch, option: bool
+) -> None:
+    """It holds an env repo: the only truth of what is live, and the demo once deleted it."""
+    workspace = proposed.folder / ".headgate"
+    words = ("--workspace", workspace) if option else ()
+    if not option:
+        monkeypatch.setenv("HEADGATE_WORKSPACE", str(workspace))
+
+    said = proposed("demo", "--service", proposed.folder / "service.yaml", *words)
+
+    assert 1 == said.code
+    assert "is no demo's workspace" in said.err
+    assert (workspace / "env.git" / "HEAD").exists()
+
+
+def test_nothing_is_deleted_for_a_demo_that_cannot_begin(tmp_path: Path, terminal: Terminal) -> None:
+    """A wrong date is said first."""
+    empty(tmp_path / "demo")
+    (tmp_path / "demo" / "report.html").touch()
+
+    said = terminal("demo", "--workspace", tmp_path / "demo", "--until", "2012-01-01")
+
+    assert 1 == said.code
+    assert (tmp_path / "demo" / "report.html").exists()
