@@ -28,6 +28,7 @@ from headgate.specs.reading import parse, show_duration
 from headgate.specs.service import Data, Label, Service, Split
 
 WIDTH = 44
+LEAK_WARNS = "{rule: leak, severity: warning}"
 
 
 def write_service(service: Path, data: Path, label: str, time: str | None) -> None:
@@ -41,20 +42,24 @@ def write_service(service: Path, data: Path, label: str, time: str | None) -> No
     found = guess(rows, label, time, now)
     if found.time and found.time != time:
         rows = read(str(data.resolve()), folder, time=found.time, now=now)
-    spec, whys = draft(rows, found, reader_of(data, folder), label)
+    spec = draft(rows, found, reader_of(data, folder), label)
+    suspect = sizing.strongest(rows, spec)
+    chosen = sizing.rules(cut(rows, spec)["gate"], spec, suspect)
+    spec = replace(spec, gate=Gate(rules=tuple(rule for rule, _ in chosen)))
+    whys, accused = [why for _, why in chosen], sizing.accused(suspect)
     contract = contract_of(rows, found, spec)
     told = infer.origins(rows, contract, found.time)
     told = {**told, **{one: {**told.get(one, {}), "role": f"no feature: {why}"} for one, why in found.ignored.items()}}
     texts = {
         folder / spec.contract: infer.render(contract, told, spec.service),
-        service.resolve(): render(spec, found, whys, data, rows),
+        service.resolve(): render(spec, found, [*whys, *([accused] if accused else [])], data, rows),
     }
     parse(texts[service.resolve()], Service, service.name)
     keep(texts)
     print(f"{service.name}: {spec.task}, {rows.height:,} rows of {data.name}, label {label!r}")
     if spec.data.time and not time:
-        print(f"  event time {spec.data.time!r} is a guess: {found.why['time']}")
-    for why in whys:
+        print(f"  event time {scalar(spec.data.time)} is {found.why['time']}")
+    for why in [*whys, *([f"{accused}; service.yaml says what to do"] if accused else [])]:
         print(f"  {one_line(why)}")
     print(f"{spec.contract}: {len(contract.columns)} columns, inferred from {rows.height:,} rows of {data.name}")
 
@@ -90,8 +95,8 @@ def service_name(data: Path) -> Name:
     return name(words or "service")
 
 
-def draft(rows: pl.DataFrame, found: Guess, reader: str, label: str) -> tuple[Service, list[str]]:
-    """Return the settings that fit the rows, and why its gate has rules of its own."""
+def draft(rows: pl.DataFrame, found: Guess, reader: str, label: str) -> Service:
+    """Return the settings that fit the rows, its gate still without rules of its own."""
     spec = Service(
         service=service_name(Path(reader)),
         task=found.task,
@@ -111,8 +116,7 @@ def draft(rows: pl.DataFrame, found: Guess, reader: str, label: str) -> tuple[Se
     gate = cut(rows, spec)["gate"]
     if found.cluster == "day" and sizing.clusters(gate, spec) < sizing.LEAST_CLUSTERS:
         spec = replace(spec, data=replace(spec.data, cluster=None))
-    rules = sizing.rules(rows, gate, spec)
-    return replace(spec, gate=Gate(rules=tuple(rule for rule, _ in rules))), [why for _, why in rules]
+    return spec
 
 
 def with_positive(spec: Service, text: str, kind: pl.DataType) -> Service:
@@ -190,12 +194,20 @@ def lines(spec: Service, found: Guess, rows: pl.DataFrame) -> Iterator[str]:
 
 
 def rules(spec: Service, whys: list[str]) -> Iterator[str]:
-    """Yield the gate's own rules, each under its reason."""
+    """Yield the gate's own rules, each under its reason; a reason without a rule is for a person to decide."""
     if spec.gate.rules:
         yield "  rules:"
-    for rule, why in zip(spec.gate.rules, whys, strict=True):
+    for rule, why in zip(spec.gate.rules, whys, strict=False):
         yield f"    # {one_line(why)}"
         yield f"    - {{{', '.join(f'{field}: {scalar(value)}' for field, value in settings(rule, spec).items())}}}"
+    for why in whys[len(spec.gate.rules) :]:
+        yield f"  # {one_line(why)}."
+        yield "  # Not known before the label is? Give it the role ignore above. Known? Then let the rule only warn:"
+        yield (
+            "  # rules: [{rule: leak, severity: warning}]"
+            if not spec.gate.rules
+            else "    # - {rule: leak, severity: warning}"
+        )
 
 
 def settings(rule: AnyRule, spec: Service) -> dict[str, object]:

@@ -135,7 +135,7 @@ def time_of(rows: pl.DataFrame, seen: Mapping[str, Seen], label: str, now: datet
     if not found:
         return None, "no column is a time, complete and past"
     name = max(found, key=found.__getitem__)
-    why = f"{found[name]:,} moments in {rows.height:,} rows; a guess: without this line and cluster, drawn by hash"
+    why = f"a guess, {found[name]:,} moments in {rows.height:,} rows; without it, cluster and split: drawn by hash"
     return name, why
 
 

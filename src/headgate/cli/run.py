@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from headgate.cli.moments import AsOf, GateFrom, moment
 from headgate.cli.propose import Proposed
@@ -23,6 +24,7 @@ from headgate.gate import packs
 from headgate.graph.engines.local import Run, StepEnd
 from headgate.graph.engines.local import run as run_graph
 from headgate.graph.step import CONTINUOUS_TRAINING
+from headgate.names import run_name
 from headgate.records.codec import decode, digest
 from headgate.records.dataset import ValidationReport
 from headgate.records.judgement import Verdict
@@ -30,6 +32,10 @@ from headgate.records.live import Trigger
 
 app = typer.Typer(add_completion=False)
 MOST_TOLD = 6
+LEAK_STEP = (
+    "next: give what is not known before the label the role `ignore` in data.roles; "
+    "for what is, write {rule: leak, severity: warning} into gate.rules"
+)
 MARKS = {"done": "green", "seen before": "cyan", "not needed": "dim", "failed": "red"}
 
 
@@ -51,7 +57,7 @@ def run(
     cause = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
     collect_arguments = options(("--as-of", as_of), ("--gate-from", gate_from), ("--source", source))
     moment(as_of), moment(gate_from)
-    name = name or f"ct-{project.spec.service}-{cause.key if cause else by_hand(collect_arguments)}"
+    name = run_name(name or f"ct-{project.spec.service}-{cause.key if cause else by_hand(collect_arguments)}")
     plan = Run(
         graph=CONTINUOUS_TRAINING,
         folder=project.workspace.runs / name,
@@ -73,7 +79,7 @@ def run(
         facts=facts(project, environment),
     )
     console = Console(stderr=True, soft_wrap=True)
-    console.print(f"run {name}", highlight=False)
+    console.print(f"run {name}", markup=False, highlight=False)
     ends = run_graph(plan, lambda end: show(end, plan, console))
     failed = [end for end in ends.values() if end.outcome == "failed"]
     if failed:
@@ -108,7 +114,8 @@ def show(end: StepEnd, plan: Run, console: Console) -> None:
     """Print one line a step, and the last lines of a failed one's log."""
     color = MARKS[end.outcome]
     console.print(
-        f"  [{color}]{end.outcome:<12}[/] {end.verb:<9} {end.seconds:6.1f} s  {headline(end, plan)}", highlight=False
+        f"  [{color}]{end.outcome:<12}[/] {end.verb:<9} {end.seconds:6.1f} s  {escape(headline(end, plan))}",
+        highlight=False,
     )
     if end.outcome == "failed":
         console.print(end.detail, markup=False, highlight=False)
@@ -131,10 +138,9 @@ def ending(ends: Mapping[str, StepEnd], plan: Run) -> list[str]:
     if "gate" in left:
         judged = decode(plan.record("gate").read_bytes(), Verdict)
         against = [one for one in judged.findings if one.severity == "error" and one.outcome != "pass"]
-        return [
-            *(f"{one.outcome}: {one.rule}: {one.reason}" for one in against),
-            "no pull request: the gate did not pass it",
-        ]
+        told = [f"{one.outcome}: {one.rule}: {one.reason}" for one in against]
+        leaks = [LEAK_STEP] if any(one.rule == "leak" for one in against) else []
+        return [*told, "no pull request: the gate did not pass it", *leaks]
     if "validate" in left:
         report = decode(plan.record("validate").read_bytes(), ValidationReport)
         broken = [check for check in report.checks if check.outcome == "fail"]

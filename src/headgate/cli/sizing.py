@@ -1,13 +1,14 @@
 """Which of the usual rules must fit the size of the rows? As many gate rows as there can be, leaks as few rows show."""
 
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from headgate import features
 from headgate.contract.times import event_times, first_and_last
-from headgate.evaluate.leaks import strength
+from headgate.evaluate.leaks import MOST_ROWS, strength
 from headgate.specs.drift import Drift
 from headgate.specs.gate import AnyRule, EnoughRows, NoLeak
 from headgate.specs.service import Service
@@ -21,6 +22,8 @@ FEW_ROWS = 1000
 """With fewer rows an honest feature may look perfect by chance: with 50 rows a class its error is .01."""
 HONEST = 0.98
 """What single features of easy problems reach; the usual limit is .99."""
+USUAL_LEAK = 0.99
+"""The balanced policy's limit."""
 COPY = 0.9985
 """What only the label itself, or something made from it, reaches."""
 RAISED = 0.999
@@ -28,9 +31,17 @@ SPARE = 1.2
 """A window of average traffic would be too small every other time."""
 
 
-def rules(rows: pl.DataFrame, gate: pl.DataFrame, spec: Service) -> list[tuple[AnyRule, str]]:
+class Suspect(NamedTuple):
+    """The feature that tells the label best alone."""
+
+    name: str
+    score: float
+    rows: int
+
+
+def rules(gate: pl.DataFrame, spec: Service, suspect: Suspect) -> list[tuple[AnyRule, str]]:
     """Return the rules to write beside the policy, each with its reason; none where there are rows enough."""
-    return [rule for rule in (enough(gate, spec), leak(rows, spec)) if rule]
+    return [rule for rule in (enough(gate, spec), leak(suspect)) if rule]
 
 
 def labelled(rows: pl.DataFrame, spec: Service) -> pl.DataFrame:
@@ -57,21 +68,32 @@ def enough(gate: pl.DataFrame, spec: Service) -> tuple[AnyRule, str] | None:
     return EnoughRows(rows=least_rows, clusters=least_groups), why
 
 
-def leak(rows: pl.DataFrame, spec: Service) -> tuple[AnyRule, str] | None:
-    """Return a higher limit for single features where few rows cannot tell an honest one from a leak."""
+def strongest(rows: pl.DataFrame, spec: Service) -> Suspect:
+    """Return the feature that tells the label best alone, as the gate will measure it."""
     known = labelled(rows, spec)
-    if known.height >= FEW_ROWS:
-        return None
-    label = features.labels(known, spec, features.classes(known, spec))
-    made = features.compute(known, spec)
+    few = known.gather_every(max(1, known.height // MOST_ROWS))
+    label = features.labels(few, spec, features.classes(few, spec))
+    made = features.compute(few, spec)
     scores = {name: strength(made[name], label, spec.task) or 0.0 for name in made.columns}
-    suspect = max(scores, key=scores.__getitem__)
-    if not HONEST <= scores[suspect] < COPY:
+    name = max(scores, key=scores.__getitem__)
+    return Suspect(name, scores[name], known.height)
+
+
+def leak(suspect: Suspect) -> tuple[AnyRule, str] | None:
+    """Return a higher limit for single features where few rows cannot tell an honest one from a leak."""
+    if suspect.rows >= FEW_ROWS or not HONEST <= suspect.score < COPY:
         return None
     why = (
-        f"{suspect!r} alone reaches {scores[suspect]:.3f}: if it is not known before the label, give it the role ignore"
+        f"{suspect.name!r} alone reaches {suspect.score:.3f}: not known before the label? Then give it the role ignore"
     )
     return NoLeak(limit=RAISED), why
+
+
+def accused(suspect: Suspect) -> str | None:
+    """Return what a person must decide where the gate will take a feature for a leak."""
+    if leak(suspect) or suspect.score < USUAL_LEAK:
+        return None
+    return f"{suspect.name!r} alone tells the label ({suspect.score:.3f}), so the gate will refuse it as a leak"
 
 
 def drift_window(rows: pl.DataFrame, time: str) -> timedelta:

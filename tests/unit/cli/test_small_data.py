@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from headgate import features
+from headgate.cli import sizing
 from headgate.cli.first import draft
 from headgate.cli.guessing import guess
 from headgate.collect import cut
@@ -22,6 +24,7 @@ from headgate.names import Digest, Uri
 from headgate.records.codec import digest_of
 from headgate.records.dataset import DataPart, DatasetManifest, DatasetRef, dataset_of
 from headgate.records.judgement import Latency, Verdict
+from headgate.specs.gate import Gate
 from headgate.specs.service import Service
 from headgate.train.fit import fit, record
 
@@ -64,8 +67,10 @@ SETS: dict[str, Callable[[np.random.Generator], pl.DataFrame]] = {
 def verdict(rows: pl.DataFrame) -> Verdict:
     """Return what the whole pipeline says of rows, without its files and processes."""
     found = guess(rows, "y", None, NOW)
-    spec, _ = draft(rows, found, "rows.parquet", "y")
+    spec = draft(rows, found, "rows.parquet", "y")
     parts = cut(rows, spec)
+    own = sizing.rules(parts["gate"], spec, sizing.strongest(rows, spec))
+    spec = replace(spec, gate=Gate(rules=tuple(rule for rule, _ in own)))
     fitted = fit(parts["train"], parts["tune"], spec)
     loaded = Loaded(fitted.signature, fitted.onnx, digest_of(fitted.onnx))
     learned = [parts["train"], parts["tune"]]
