@@ -310,7 +310,7 @@ def test_a_copy_of_the_label_is_not_let_through(terminal: Terminal) -> None:
 
 def test_a_suspected_leak_is_said_at_once(terminal: Terminal) -> None:
     """On the terminal and in service.yaml, with the two ways on, before anybody waits for a run."""
-    orders(1500).with_columns(copy=pl.col("late") * 7 + 1).write_csv(terminal.folder / "orders.csv")
+    orders(3000).with_columns(copy=pl.col("late") * 7 + 1).write_csv(terminal.folder / "orders.csv")
 
     said = terminal("init", "--data", "orders.csv", "--label", "late")
 
@@ -321,7 +321,7 @@ def test_a_suspected_leak_is_said_at_once(terminal: Terminal) -> None:
 
 def test_what_the_comment_about_a_leak_says_can_be_done(terminal: Terminal) -> None:
     """Without its mark of a comment the line is YAML that means it."""
-    orders(1500).with_columns(copy=pl.col("late") * 7 + 1).write_csv(terminal.folder / "orders.csv")
+    orders(3000).with_columns(copy=pl.col("late") * 7 + 1).write_csv(terminal.folder / "orders.csv")
     terminal("init", "--data", "orders.csv", "--label", "late")
     path = terminal.folder / "service.yaml"
 
