@@ -18,10 +18,19 @@ class HeadgateError(Exception):
         self.next_step = next_step
 
     def lines(self) -> list[str]:
-        """Return what a person reads, first line first."""
+        """Return what a person reads, first line first; nothing in it can steer a terminal."""
         extra = [f"found: {self.found}"] if self.found else []
         extra += [f"next: {self.next_step}"] if self.next_step else []
-        return [self.message, *extra]
+        return [printable(line) for line in (self.message, *extra)]
+
+
+def printable(text: str) -> str:
+    r"""Return text from outside without control characters; its lines and tabs stay.
+
+    >>> printable("found: \x1b[2Jcolumn")
+    'found:  [2Jcolumn'
+    """
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 
 
 class PermanentError(HeadgateError):

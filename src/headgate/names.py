@@ -9,9 +9,11 @@ from msgspec import Meta
 
 from headgate.errors import PermanentError
 
-NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
-DIGEST_PATTERN = r"^[0-9a-f]{64}$"
-COMMIT_PATTERN = r"^[0-9a-f]{40}$"
+NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?\Z"
+DIGEST_PATTERN = r"^[0-9a-f]{64}\Z"
+COMMIT_PATTERN = r"^[0-9a-f]{40}\Z"
+RUN_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+"""A run's name becomes a folder's, and a word in MLflow's queries."""
 
 Name = NewType("Name", str)
 """A DNS-1123 label with a leading letter, at most 40 characters: `isvc.<name>-predictor` must fit 63."""
@@ -43,6 +45,19 @@ def name(text: str, what: str = "name") -> Name:
             next_step="use lower-case letters, digits and '-', first a letter, at most 40 characters",
         )
     return Name(text)
+
+
+def run_name(text: str) -> str:
+    """Return `text` as a run's name, or refuse it.
+
+    >>> run_name("ct-flights-0a59c87ca54d")
+    'ct-flights-0a59c87ca54d'
+    """
+    if not re.fullmatch(RUN_PATTERN, text):
+        raise PermanentError(
+            f"{text[:60]!r} is no name for a run", next_step="use letters, digits, '.', '_' and '-', at most 100"
+        )
+    return text
 
 
 def digest(text: str) -> Digest:

@@ -8,7 +8,7 @@ import typer
 
 from headgate.cli.exchange import Output, OutputFormat, say
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
-from headgate.errors import PermanentError
+from headgate.errors import PermanentError, printable
 from headgate.records.change import PullRequest
 from headgate.records.codec import encode
 
@@ -115,4 +115,4 @@ def text(pull: PullRequest) -> str:
     step = (
         [f"\nnext: headgate pr merge {pull.number}, or headgate pr close {pull.number}"] if pull.state == "open" else []
     )
-    return "\n".join([head, pull.body.rstrip(), *comments, *step])
+    return printable("\n".join([head, pull.body.rstrip(), *comments, *step]))

@@ -9,7 +9,7 @@ from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
 from headgate.models.card import card
 from headgate.models.package import read_signature
-from headgate.names import NameField, Uri
+from headgate.names import NameField, Uri, run_name
 from headgate.ports import TrackedRun
 from headgate.records.codec import Record, decode, encode
 from headgate.records.judgement import Evaluation, Verdict
@@ -38,7 +38,7 @@ def track(
     project = open_project(service, workspace)
     verdict = take(Verdict, source, project)
     evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
-    name = run or f"by-hand-{verdict.model.sha256[:12]}"
+    name = run_name(run or f"by-hand-{verdict.model.sha256[:12]}")
     tracked = Tracked(
         service=project.spec.service,
         run=name,
