@@ -103,6 +103,7 @@ def trigger_of(subject: Subject, signal: Signal, counted: str, now: datetime) ->
         key=key(subject, signal),
         window=signal.window,
         at=now,
+        code=subject.code,
         detail=f"{signal.rule}: {signal.detail}" if once else f"{signal.rule} in {counted} windows: {signal.detail}",
     )
 

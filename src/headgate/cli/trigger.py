@@ -120,4 +120,4 @@ def past_run(made: Trigger, folder: Path, promoted: set[Digest]) -> PastRun:
             code=verdict.model.code,
         )
     refused = validation.exists() and decode(validation.read_bytes(), ValidationReport).outcome == "fail"
-    return PastRun(trigger=made, verdict=None, ended=refused)
+    return PastRun(trigger=made, verdict=None, ended=refused, code=made.code)

@@ -219,4 +219,6 @@ class Trigger(Record, frozen=True, kw_only=True, tag="trigger/1"):
     """The last window that fired; gate rows come after its end."""
     at: datetime
     detail: str
+    code: str = ""
+    """Digest of the service's code when it was decided; a run that ends without a model is known by it."""
     attempt: int = 1
