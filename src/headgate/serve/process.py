@@ -1,6 +1,7 @@
 """One served model, one process: verified before it is read, ready once warm, drained before it ends."""
 
 import asyncio
+import errno
 import gc
 import json
 import os
@@ -16,7 +17,7 @@ from types import FrameType
 import msgspec
 import uvicorn
 
-from headgate.errors import PermanentError
+from headgate.errors import PermanentError, TransientError
 from headgate.features import FeatureFunction
 from headgate.models.loading import load as load_model
 from headgate.names import Digest, digest, short
@@ -216,7 +217,8 @@ def bind(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as err:
-        raise PermanentError(
+        passing = err.errno == errno.EADDRINUSE
+        raise (TransientError if passing else PermanentError)(
             f"cannot listen on {host}:{port}: {(err.strerror or str(err)).lower()}",
             next_step="choose another --port; 0 takes a free one",
         ) from err
