@@ -154,7 +154,7 @@ def request(trial: Trial) -> str:
         ) from err
     direct, served = (loaded.predict(features.compute(each, project.spec, project.features)) for each in (few, came))
     if not np.allclose(direct, served, rtol=SKEW, atol=SKEW):
-        at = int(np.abs(direct - served).reshape(few.height, -1).max(axis=1).argmax())
+        at = int(np.argmax(np.abs(direct - served).reshape(few.height, -1).max(axis=1)))
         raise PermanentError(
             "a row gives one answer in training and another when it is served",
             found=f"{np.round(direct[at], 4).tolist()} and {np.round(served[at], 4).tolist()} for {few.row(at)!r}"[

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,8 +97,8 @@ def categories_of(values: Iterable[str | None] | Mapping[str | None, int], known
 def profile_of(values: ArrayLike | Iterable[str | None], reference: Profile) -> Profile:
     """Return the profile of `values` in the reference's own bins, so that the two can be compared or merged."""
     if isinstance(reference, Numbers):
-        return numbers_of(values, reference.cuts)  # type: ignore[arg-type]  # a numeric column by the reference's word
-    return categories_of(values, reference.known)  # type: ignore[arg-type]  # a categorical one
+        return numbers_of(cast("ArrayLike", values), reference.cuts)  # a numeric column by the reference's word
+    return categories_of(cast("Iterable[str | None]", values), reference.known)
 
 
 def merge(one: Profile, other: Profile) -> Profile:
