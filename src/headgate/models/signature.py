@@ -51,7 +51,7 @@ def of(features: pl.DataFrame, spec: Service, classes: Sequence[str]) -> Signatu
     """
     known = tuple(feature_of(column) for column in features if column.null_count() < len(column))
     made = Signature(service=spec.service, task=spec.task, classes=tuple(classes), features=known)
-    empty = [bool(missing) for missing in np.isnan(encode(features, made)).all(axis=0)]
+    empty = [bool(column.all()) for column in np.isnan(encode(features, made)).T]
     if all(empty):
         raise PermanentError(
             f"no feature of {spec.service!r} has a value in {features.height:,} training rows",
