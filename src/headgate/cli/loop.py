@@ -115,7 +115,8 @@ class Loop:
     async def pipeline(self, name: str, *arguments: str) -> Ended:
         """Run `headgate run` until it has proposed or refused; what is left of it goes on beside the traffic."""
         command = [sys.executable, "-m", "headgate", "run", "--service", str(self.project.service_file)]
-        command += ["--workspace", str(self.project.workspace.root), "--name", name, *arguments]
+        command += ["--workspace", str(self.project.workspace.root), "--environment", self.environment]
+        command += ["--name", name, *arguments]
         log = self.project.workspace.logs / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         began = time.time()

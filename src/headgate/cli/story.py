@@ -53,7 +53,7 @@ def story_of(demo: "Demo", loop: Loop, ring: Ring) -> Story:
     pulls = project.forge.pull_requests(project.spec.service)
     tags = ring.history.tags()
     analyses = [analysis for tag in tags for analysis in tag.analyses]
-    auc, rows = monthly(project, demo.rows)
+    auc, rows = monthly(project, ring.environment, demo.rows)
     return Story(
         service=project.spec.service,
         environment=ring.environment,
@@ -166,13 +166,15 @@ def provenance(project: Project) -> dict[str, str]:
     }
 
 
-def monthly(project: Project, rows: pl.DataFrame) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+def monthly(
+    project: Project, environment: str, rows: pl.DataFrame
+) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     """Return AUC by month of the ring's and the frozen model's logged answers, on the rows both answered."""
     spec = project.spec
     label = rows.select(
         features.ids(rows, spec).alias("id"), pl.col(spec.data.label.column).cast(pl.Float64).alias("label")
     )
-    ring = read_log(project.predictions("prod")).unique("id", keep="first").select("id", "time", "prediction")
+    ring = read_log(project.predictions(environment)).unique("id", keep="first").select("id", "time", "prediction")
     frozen = read_log(project.workspace.root / "frozen" / "predictions").unique("id", keep="first")
     both = ring.join(frozen.select("id", frozen="prediction"), on="id").join(label, on="id").drop_nulls("label")
     auc: dict[str, dict[str, float]] = {"ring": {}, "frozen": {}}
