@@ -10,6 +10,9 @@ from typing import Any
 
 import pygit2
 
+from headgate.adapters.forges.gitdir import GitDir
+from headgate.records.codec import encode
+
 WALL = re.compile(r"20(?:2[5-9]|[3-9]\d)-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|\+00:00)?")
 """The journey's event time is 2020: what is later was read off a clock."""
 LONG = re.compile(r"\b[0-9a-f]{64}\b")
@@ -34,6 +37,7 @@ def of(workspace: Path) -> dict[str, Any]:
     mask = Mask(workspace)
     return {
         "env": references(workspace / "env.git", mask),
+        "pull requests": pull_requests(workspace / "env.git", mask),
         "store": Counter(mask(path) for path in files(workspace / "store")),
         "records": contents(workspace / "store", "*.json", mask),
         "latest": contents(workspace / "latest", "*.json", mask),
@@ -88,12 +92,14 @@ def contents(folder: Path, pattern: str, mask: Mask) -> dict[str, list[str]]:
 
 
 def references(path: Path, mask: Mask) -> dict[str, Any]:
-    """Return every reference: a branch's, pull request's or status's files, a tag's message."""
+    """Return every reference but pull requests': a branch's or status's files, a tag's message."""
     if not path.exists():
         return {}
     repo = pygit2.Repository(str(path))
     found: dict[str, Any] = {}
     for name in repo.listall_references():
+        if name.startswith("refs/pulls/"):
+            continue
         kept = repo[repo.references[name].target]
         tree = kept.tree if isinstance(kept, pygit2.Commit) else kept.get_object().tree
         found[mask(name)] = {
@@ -101,6 +107,12 @@ def references(path: Path, mask: Mask) -> dict[str, Any]:
             "files": {mask(file): mask(uncounted(text)) for file, text in texts(tree).items()},
         }
     return found
+
+
+def pull_requests(path: Path, mask: Mask) -> list[str]:
+    """Return pull requests as the forge shows them: what is on main is merged, whoever was killed before saying so."""
+    pulls = GitDir(path).pull_requests() if path.exists() else []
+    return [mask(uncounted(encode(pull).decode())) for pull in pulls]
 
 
 def texts(tree: pygit2.Tree, folder: str = "") -> dict[str, str]:

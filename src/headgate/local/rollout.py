@@ -83,6 +83,7 @@ class Rollout:
         for track, target in wanted:
             if dead := self.tracks.lost(track):
                 self.tell(track, "died", "; ".join(dead.why_dead().lines()))
+                await dead.stop()
             if target and track not in self.tracks.servers:
                 await self.revive(track, target)
         self.tracks.weigh(self.weight if "canary" in self.tracks.servers else 0)
