@@ -286,6 +286,19 @@ def test_main_that_cannot_be_read_is_said_once_and_what_ran_runs_on(tmp_path: Pa
     assert "serving.yaml" in world.told("git", "error")[0]
 
 
+def test_the_plan_on_main_holds_at_once(tmp_path: Path) -> None:
+    """Also for a canary under way."""
+
+    async def story(world: World) -> None:
+        world.promote(B)
+        await world.ticks()
+        world.push(serving="canary: {steps: [30]}\n")
+        await world.ticks(2)
+        assert (30, 30) == (world.ring.weight, world.ring.sending.weight)
+
+    in_world(tmp_path, story)
+
+
 def test_an_aborted_canary_does_not_come_back_with_another_commit(tmp_path: Path) -> None:
     """Main still names it: a commit to bans.yaml or to the canary's plan is no reason to try it again."""
 
