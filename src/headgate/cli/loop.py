@@ -114,6 +114,7 @@ class Loop:
 
     async def pipeline(self, name: str, *arguments: str) -> Ended:
         """Run `headgate run` until it has proposed or refused; what is left of it goes on beside the traffic."""
+        await self.close()  # one run at a time: two would need twice the memory
         command = [sys.executable, "-m", "headgate", "run", "--service", str(self.project.service_file)]
         command += ["--workspace", str(self.project.workspace.root), "--environment", self.environment]
         command += ["--name", name, *arguments]
@@ -132,8 +133,8 @@ class Loop:
 
     async def close(self) -> None:
         """Wait for what runs still do."""
-        for process in self.processes:
-            await process.wait()
+        while self.processes:
+            await self.processes.pop().wait()
 
     def left(self, code: int | None, folder: Path) -> Ended:
         """Return the records of a run's folder."""
