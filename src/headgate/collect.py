@@ -175,7 +175,7 @@ def ranked(places: Mapping[str, float]) -> dict[str, float]:
 def group_keys(rows: pl.DataFrame, spec: Service) -> pl.Series:
     plain = [column for column, kind in rows.schema.items() if not (kind.is_nested() or kind == pl.Object)]
     columns = [spec.data.cluster] if spec.data.cluster else list(spec.data.id) or plain
-    texts = [as_text(column, rows.schema[column]).fill_null("\0") for column in columns]
+    texts = [as_text(column, rows[column].dtype).fill_null("\0") for column in columns]
     return rows.select(key=pl.concat_str(texts, separator="\x1f")).to_series()
 
 

@@ -20,6 +20,7 @@ AHEAD = timedelta(minutes=5)
 NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 DAY_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
 """Two of the last: a column that both can read is left as text, for no data can say whether 03/04 is in March."""
+DECIMAL_COMMA = r"^[-+]?\d+(,\d+)?$"
 CLOCK_FORMATS = ("T%H:%M:%S%.f", " %H:%M:%S%.f", "T%H:%M", " %H:%M")
 FORMS: tuple[tuple[str, pl.Date | pl.Datetime], ...] = (
     *((form, pl.Date()) for form in DAY_FORMATS),
@@ -100,6 +101,10 @@ def read_csv(path: Path) -> pl.DataFrame:
     try:
         separator = separator_of(path)
         rows = pl.read_csv(path, infer_schema_length=None, null_values=NULL_WORDS, separator=separator)
+        if separator == ";" and has_decimal_commas(rows):
+            rows = pl.read_csv(
+                path, infer_schema_length=None, null_values=NULL_WORDS, separator=separator, decimal_comma=True
+            )
     except (pl.exceptions.PolarsError, OSError, EOFError, UnicodeDecodeError) as err:
         raise PermanentError(f"{str(path)!r} is not a CSV file: {first_line(err)}") from err
     texts = [column for column, kind in rows.schema.items() if kind == pl.String]
@@ -112,6 +117,13 @@ def separator_of(path: Path) -> str:
     with path.open("rb") as file, gzip.open(file) if path.suffix == ".gz" else file as text:
         header = text.readline(65_536)
     return max(",\t;|", key=lambda mark: header.count(mark.encode()))
+
+
+def has_decimal_commas(rows: pl.DataFrame) -> bool:
+    """Say whether a column is of numbers like 1,5 and none of numbers like 1.5."""
+    texts = [rows[name].drop_nulls() for name, kind in rows.schema.items() if kind == pl.String]
+    written = any(len(values) and values.str.contains(DECIMAL_COMMA).all() for values in texts)
+    return written and not any(kind.is_float() for kind in rows.schema.values())
 
 
 def parse_times(texts: pl.Series) -> pl.Series | None:

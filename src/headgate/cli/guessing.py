@@ -163,7 +163,7 @@ def group_of(seen: Mapping[str, Seen]) -> tuple[str | None, str]:
 
 def infinite(rows: pl.DataFrame, name: str) -> int:
     """Return how many values of a column are infinite."""
-    return int(rows[name].is_infinite().sum()) if rows.schema[name].is_float() else 0
+    return int(rows[name].is_infinite().sum()) if rows[name].dtype.is_float() else 0
 
 
 def no_features(
@@ -176,7 +176,7 @@ def no_features(
 
 def why_none(rows: pl.DataFrame, fact: Seen | None, name: str, time: str | None) -> str | None:
     if fact is None:
-        return f"{str(rows.schema[name]).lower()}: a contract has no word for it"
+        return f"{str(rows[name].dtype).lower()}: a contract has no word for it"
     if why := why_ignored(fact):
         return why
     if count := infinite(rows, name):

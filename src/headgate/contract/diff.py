@@ -43,10 +43,10 @@ def kind_of(dtype: pl.DataType) -> str:
 
 def fits(rows: pl.DataFrame, name: str, column: Column) -> bool:
     """Say whether a column's values can be judged by its rules; whole numbers stored as floats are whole numbers."""
-    kind = kind_of(rows.schema[name])
+    kind = kind_of(rows[name].dtype)
     if kind == "empty" or kind in ACCEPTED[column.type]:
         return True
-    if column.type == "integer" and kind == "number" and rows.schema[name].is_float():
+    if column.type == "integer" and kind == "number" and rows[name].dtype.is_float():
         values = rows[name].drop_nulls()
         return bool((values.is_nan() | (values == values.floor())).all())
     return False
@@ -62,7 +62,7 @@ def schema_diff(rows: pl.DataFrame, contract: Contract, part: str = "rows") -> l
     narrowed = [
         narrow(name, rows, part)
         for name, column in present
-        if column.type == "number" and kind_of(rows.schema[name]) == "integer" and column.role != "ignore"
+        if column.type == "number" and kind_of(rows[name].dtype) == "integer" and column.role != "ignore"
     ]
     severity = contract.extra_columns
     added = (
@@ -83,7 +83,7 @@ def missing(name: str, rows: pl.DataFrame, column: Column, part: str) -> Check |
 
 
 def retype(name: str, rows: pl.DataFrame, column: Column, part: str) -> Check:
-    kind = kind_of(rows.schema[name])
+    kind = kind_of(rows[name].dtype)
     sample = culprit(rows[name], column)
     found, expected = READABLE.get(kind, kind), READABLE.get(column.type, column.type)
     detail = f"{name} is {found}, expected {expected}; first: {shown(sample)}"
@@ -105,7 +105,7 @@ def narrow(name: str, rows: pl.DataFrame, part: str) -> Check:
 
 
 def extra(name: str, rows: pl.DataFrame, severity: Severity, part: str) -> Check:
-    detail = f"column {name!r} ({kind_of(rows.schema[name])}) is not in the contract"
+    detail = f"column {name!r} ({kind_of(rows[name].dtype)}) is not in the contract"
     return broken(f"added {part}", name, severity, detail, rows.height)
 
 

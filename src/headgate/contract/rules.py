@@ -20,7 +20,7 @@ def check(rows: pl.DataFrame, contract: Contract, part: str) -> list[Check]:
         for name, column in contract.columns.items()
         if name in rows.columns and column.role != "ignore" and fits(rows, name, column)
     }
-    rules = {name: list(rules_of(name, column, rows.schema[name])) for name, column in judged.items()}
+    rules = {name: list(rules_of(name, column, rows[name].dtype)) for name, column in judged.items()}
     groups = {", ".join(group): group for group in contract.unique if set(group) <= set(rows.columns)}
     breaking = count(rows, rules, groups)
     checks = [

@@ -39,14 +39,14 @@ def look(rows: pl.DataFrame, time: str | None = None) -> dict[str, Seen]:
     plain = [name for name, kind in rows.schema.items() if kind_of(kind) in KINDS]
     ordered = rows.sort(time, maintain_order=True) if time else rows
     ordered = ordered.select(
-        pl.col(name).fill_nan(None) if rows.schema[name].is_float() else pl.col(name) for name in plain
+        pl.col(name).fill_nan(None) if rows[name].dtype.is_float() else pl.col(name) for name in plain
     )
     empty = dict(zip(plain, ordered.null_count().row(0), strict=True))
     distinct = dict(zip(plain, ordered.select(pl.all().drop_nulls().n_unique()).row(0), strict=True))
     worst = worst_blocks(ordered)
     return {
         name: Seen(
-            kind=kind_of(rows.schema[name]),
+            kind=kind_of(rows[name].dtype),
             rows=rows.height,
             empty=empty[name],
             worst_share=worst[name],

@@ -87,7 +87,8 @@ def encode(features: pl.DataFrame, signature: Signature) -> Matrix:
 
     Booleans are 0 and 1, times days since 1970, durations days, categories their codes.
     """
-    expressions = tuple(expression(feature, features.schema, signature.service) for feature in signature.features)
+    schema = features.schema  # made anew each time it is asked for: a thousand columns would ask a thousand times
+    expressions = tuple(expression(feature, schema, signature.service) for feature in signature.features)
     matrix = np.array(features.select(expressions).to_numpy(), dtype=np.float32, order="C")
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
