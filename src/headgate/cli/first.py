@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -31,37 +32,57 @@ WIDTH = 44
 LEAK_WARNS = "{rule: leak, severity: warning}"
 
 
+class Begun(NamedTuple):
+    """Rows, what they seem to be, and the settings for them."""
+
+    rows: pl.DataFrame
+    found: Guess
+    spec: Service
+
+
 def write_service(service: Path, data: Path, label: str, time: str | None) -> None:
     """Write service.yaml and contract.yaml for a data file, unless the same texts are there already."""
-    folder = service.resolve().parent
-    now = datetime.now(UTC)
-    if not data.exists():
-        near = did_you_mean(data.name, (path.name for path in data.parent.iterdir())) if data.parent.is_dir() else ""
-        raise PermanentError(f"no file {str(data)!r}.{near}", next_step="give --data a CSV or Parquet file")
-    rows = read(str(data.resolve()), folder, time=time, now=now)
-    found = guess(rows, label, time, now)
-    if found.time and found.time != time:
-        rows = read(str(data.resolve()), folder, time=found.time, now=now)
-    spec = draft(rows, found, reader_of(data, folder), label)
+    path = service.resolve()
+    rows, found, spec = begin(data, path.parent, label, time)
     suspect = sizing.strongest(rows, spec)
     chosen = sizing.rules(cut(rows, spec)["gate"], spec, suspect)
     spec = replace(spec, gate=Gate(rules=tuple(rule for rule, _ in chosen)))
-    whys, accused = [why for _, why in chosen], sizing.accused(suspect)
+    whys = [*(why for _, why in chosen), *filter(None, [sizing.accused(suspect)])]
     contract = contract_of(rows, found, spec)
     told = infer.origins(rows, contract, found.time)
     told = {**told, **{one: {**told.get(one, {}), "role": f"no feature: {why}"} for one, why in found.ignored.items()}}
-    texts = {
-        folder / spec.contract: infer.render(contract, told, spec.service),
-        service.resolve(): render(spec, found, [*whys, *([accused] if accused else [])], data, rows),
-    }
-    parse(texts[service.resolve()], Service, service.name)
-    keep(texts)
+    text = render(spec, found, whys, data, rows)
+    parse(text, Service, service.name)
+    keep({path.parent / spec.contract: infer.render(contract, told, spec.service), path: text})
     print(f"{service.name}: {spec.task}, {rows.height:,} rows of {data.name}, label {label!r}")
     if spec.data.time and not time:
         print(f"  event time {scalar(spec.data.time)} is {found.why['time']}")
-    for why in [*whys, *([f"{accused}; service.yaml says what to do"] if accused else [])]:
+    for why in whys:
         print(f"  {one_line(why)}")
     print(f"{spec.contract}: {len(contract.columns)} columns, inferred from {rows.height:,} rows of {data.name}")
+
+
+def begin(data: Path, folder: Path, label: str, time: str | None) -> Begun:
+    """Read the rows and settle on a time that cuts them, or on none."""
+    if not data.exists():
+        near = did_you_mean(data.name, (path.name for path in data.parent.iterdir())) if data.parent.is_dir() else ""
+        raise PermanentError(f"no file {str(data)!r}.{near}", next_step="give --data a CSV or Parquet file")
+    file, now = str(data.resolve()), datetime.now(UTC)
+    rows = read(file, folder, time=time, now=now)
+    found = guess(rows, label, time, now)
+    if found.time is None:
+        return Begun(rows, found, draft(rows, found, reader_of(data, folder), label))
+    try:
+        timed = rows if time else read(file, folder, time=found.time, now=now)
+        return Begun(timed, found, draft(timed, found, reader_of(data, folder), label))
+    except PermanentError as err:
+        if time:
+            raise PermanentError(
+                f"the rows cannot be cut by event time {time!r}: {err.message}",
+                next_step="leave --time out: rows are then drawn by hash",
+            ) from err
+    found = guess(rows, label, None, now, timeless=True)
+    return Begun(rows, found, draft(rows, found, reader_of(data, folder), label))
 
 
 def keep(texts: dict[Path, str]) -> None:

@@ -16,6 +16,8 @@ from headgate.names import did_you_mean
 from headgate.specs.service import Task
 
 LEAST_ROWS = 30
+LEAST_MOMENTS = 10
+"""Fewer cannot be cut into parts that lie one after the other."""
 FEW_NUMBERS = 20
 """Whole numbers with at most so many values are classes; contract.infer draws the same line."""
 ROWS_A_VALUE = 5
@@ -42,8 +44,11 @@ class Guess(msgspec.Struct, frozen=True, kw_only=True):
     why: Mapping[str, str]
 
 
-def guess(rows: pl.DataFrame, label: str, time: str | None, now: datetime) -> Guess:
-    """Return what the rows seem to be; PermanentError where nothing can be learned from them."""
+def guess(rows: pl.DataFrame, label: str, time: str | None, now: datetime, *, timeless: bool = False) -> Guess:
+    """Return what the rows seem to be; PermanentError where nothing can be learned from them.
+
+    `time` is the event time where it is known; `timeless` says that none of the columns cuts the rows well.
+    """
     refuse_unknown(rows, label, time)
     if rows.height < LEAST_ROWS:
         raise PermanentError(
@@ -52,7 +57,9 @@ def guess(rows: pl.DataFrame, label: str, time: str | None, now: datetime) -> Gu
         )
     seen = look(rows)
     task, why_task = task_of(rows, label, seen)
-    found, why_time = (time, "as --time says") if time else time_of(rows, seen, label, now)
+    found, why_time = time, "as --time says"
+    if found is None:
+        found, why_time = (None, "no column cuts the rows") if timeless else time_of(rows, seen, label, now)
     own = {name: why for name in rows.columns if name not in {label, found} and (why := why_index(rows[name], name))}
     ids = () if own else guess_ids(rows, seen, label, found)
     taken = {label, found, *ids, *own}
@@ -127,7 +134,7 @@ def time_of(rows: pl.DataFrame, seen: Mapping[str, Seen], label: str, now: datet
     late = naive(now)
     found: dict[str, int] = {}
     for name, fact in seen.items():
-        if name == label or fact.empty or fact.distinct < 2 or any(word in name.lower() for word in BIRTH):
+        if name == label or fact.empty or fact.distinct < LEAST_MOMENTS or any(word in name.lower() for word in BIRTH):
             continue
         times = moments(rows[name], fact) if TIME_NAME.search(name) or 2 * fact.distinct > fact.rows else None
         if times is not None and times.max() <= late:  # type: ignore[operator]

@@ -124,6 +124,19 @@ def test_a_column_that_teaches_nothing_is_ignored_with_its_reason(columns: dict[
     assert reason in found.ignored["x"]
 
 
+def test_a_time_that_cannot_cut_the_rows_is_let_go(terminal: Terminal) -> None:
+    """Said with --time it is refused; guessed, the rows are drawn by hash."""
+    moments = [HOURS[0]] * 380 + HOURS[1:21]
+    rows(created_at=moments).write_parquet(terminal.folder / "rows.parquet")
+
+    said = terminal("init", "--data", "rows.parquet", "--label", "y", "--time", "created_at")
+    guessed = terminal("init", "--data", "rows.parquet", "--label", "y")
+
+    assert (1, 0) == (said.code, guessed.code)
+    assert "leave --time out" in said.err
+    assert read(terminal.folder / "service.yaml", Service).data.time is None
+
+
 def test_a_row_number_without_a_name_is_ignored() -> None:
     """What a data frame's index leaves in a CSV file is neither an id nor a feature."""
     found = guess(rows(**{"": range(ROWS)}), "y", None, NOW)
