@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 from headgate import canary
-from headgate.errors import HeadgateError
 from headgate.local import reconcile, supervise
 from headgate.local.history import History
 from headgate.local.judging import Judging
@@ -72,7 +71,7 @@ class Ring:
     async def start(self, port: int = 0) -> None:
         """Listen, and bring up what ran before."""
         self.port = await self.tracks.router.start(port=port)
-        with self.surviving("servers"):
+        with self.rollout.surviving("servers"):
             await self.rollout.uphold()
 
     async def stop(self) -> None:
@@ -134,15 +133,16 @@ class Ring:
         Trouble in one of them is said once, and the others go on.
         """
         began, before = time.monotonic(), self.state
-        with self.surviving("servers"):
+        with self.rollout.surviving("servers"):
             await self.rollout.uphold()
         for untold in self.state.untold:
-            with self.surviving(untold.outcome):
+            with self.rollout.surviving(untold.outcome):
                 await self.finish(untold)
-        with self.surviving("git"):
+        with self.rollout.surviving("git"):
             await self.make(await asyncio.to_thread(self.next_move))
+            await self.rollout.mark()
         if self.in_canary:
-            with self.surviving("canary"):
+            with self.rollout.surviving("canary"):
                 await self.judge()
         if self.state == before and not self.state.untold:
             self.calm_at = began
@@ -152,18 +152,6 @@ class Ring:
         asked = time.monotonic()
         while self.calm_at < asked:
             await asyncio.sleep(SETTLE_SECONDS)
-
-    @contextmanager
-    def surviving(self, what: str) -> Iterator[None]:
-        """Say an error once, until it is another one or over."""
-        patience = self.rollout.patience(f"tick {what}")
-        try:
-            yield
-        except HeadgateError as err:
-            if patience.is_news(str(err)):
-                self.tell(what, "error", "; ".join(err.lines()))
-        else:
-            patience.over()
 
     def next_move(self) -> Move:
         """Return what Git asks for now."""
@@ -220,7 +208,7 @@ class Ring:
         untold = Untold(outcome="aborted", target=target, at=analysis.ended_at, analyses=analyses)
         self.rollout.keep(Move("abort", target, "a question failed"), tell=untold)
         self.tell("abort", "fail", next(answer.detail for answer in analysis.answers if answer.outcome == "fail"))
-        with self.surviving("aborted"):
+        with self.rollout.surviving("aborted"):
             await self.finish(untold)
         await self.tracks.end("canary")
 

@@ -1,8 +1,8 @@
 """What should run, kept on disk before it is made so; what does run is made to agree, after any crash."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from headgate.local.memory import Memory
 from headgate.local.patience import Patience
 from headgate.local.reconcile import Move
 from headgate.local.tracks import Tracks
+from headgate.names import Commit
 from headgate.records.live import Analysis, RolloutState, Target, Track, Untold
 from headgate.specs.canary import Canary
 
@@ -48,11 +49,25 @@ class Rollout:
         self.memory = Memory(folder, initial)
         self.state = self.memory.state()
         self.tracks = Tracks()
+        self.marked: Commit | None = None
+        """The last commit that bears the rollout's status."""
         self._patience: dict[str, Patience] = {}
 
     def patience(self, what: str) -> Patience:
         """Return how often something was tried, and what was said of it."""
         return self._patience.setdefault(what, Patience())
+
+    @contextmanager
+    def surviving(self, what: str) -> Iterator[None]:
+        """Say an error once, until it is another one or over."""
+        patience = self.patience(f"tick {what}")
+        try:
+            yield
+        except HeadgateError as err:
+            if patience.is_news(str(err)):
+                self.tell(what, "error", "; ".join(err.lines()))
+        else:
+            patience.over()
 
     @property
     def plan(self) -> Canary:
@@ -170,6 +185,18 @@ class Rollout:
         await self.tracks.end("canary")
 
     async def status(self, target: Target, state: str, detail: str) -> None:
-        """Tell reviewers where a commit's rollout is; a commit that is gone from Git needs no word."""
-        with suppress(PermanentError):
-            await asyncio.to_thread(self.history.status, target.commit, state, detail)
+        """Tell reviewers where a rollout is, on its commit and on the last one that names the same.
+
+        That one bars merges while a canary runs; a commit that is gone from Git needs no word.
+        """
+        last = self.history.target
+        self.marked = last.commit if last and last.revision == target.revision else target.commit
+        for commit in dict.fromkeys((target.commit, self.marked)):
+            with suppress(PermanentError):
+                await asyncio.to_thread(self.history.status, commit, state, detail)
+
+    async def mark(self) -> None:
+        """Let a commit that came while the canary runs, and names the same, bar merges too."""
+        last, canary = self.history.target, self.state.canary
+        if last and canary and last.revision == canary.revision and self.marked != last.commit:
+            await self.status(canary, "pending", f"canary at {self.weight} %")

@@ -299,6 +299,24 @@ def test_the_plan_on_main_holds_at_once(tmp_path: Path) -> None:
     in_world(tmp_path, story)
 
 
+def test_a_commit_beside_a_running_canary_bars_merges_too(tmp_path: Path) -> None:
+    """The status of the service's last commit does; when the canary is live it is a success on both."""
+
+    async def story(world: World) -> None:
+        begun = world.promote(B)
+        await world.ticks()
+        beside = world.push(bans=render_bans(()) + "# looked at\n")
+        await world.ticks()
+        assert ("pending", "pending") == (world.status(begun), world.status(beside))
+        canary = world.ring.state.canary
+        assert canary is not None
+        await world.ring.rollout.promote(canary, (failed(canary),))
+        await world.ticks()
+        assert ("success", "success") == (world.status(begun), world.status(beside))
+
+    in_world(tmp_path, story)
+
+
 def test_an_aborted_canary_does_not_come_back_with_another_commit(tmp_path: Path) -> None:
     """Main still names it: a commit to bans.yaml or to the canary's plan is no reason to try it again."""
 
