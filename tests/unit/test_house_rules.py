@@ -1,5 +1,6 @@
 """The rules of tests/conftest.py bite."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -55,12 +56,21 @@ def test_one():
 """
 
 
-def run(folder: Path, test: str) -> "subprocess.CompletedProcess[str]":
+GROUPED = """
+import os, pytest
+@pytest.mark.xdist_group("together")
+@pytest.mark.parametrize("number", range(8))
+def test_one(number):
+    print("worker", os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+def run(folder: Path, test: str, *options: str) -> "subprocess.CompletedProcess[str]":
     """Run one test under the project's conftest and options."""
     module = folder / "test_one.py"
     module.write_text(test)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder)]
-    command += ["-p", "no:cacheprovider", "--confcutdir", str(folder), "-q", str(module)]
+    command += ["-p", "no:cacheprovider", "--confcutdir", str(folder), "-q", *options, str(module)]
     (folder / "conftest.py").write_text(
         "import importlib.util, sys\n"
         f"spec = importlib.util.spec_from_file_location('house_rules', {str(CONFTEST)!r})\n"
@@ -87,6 +97,14 @@ def test_an_ordinary_test_is_green(tmp_path: Path) -> None:
     done = run(tmp_path, ORDINARY)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_group_of_tests_stays_on_one_worker(tmp_path: Path) -> None:
+    """What they share, a demo of a minute for instance, is made once: pytest 9.2 with pytest-xdist 3.8 forgot."""
+    done = run(tmp_path, GROUPED, "-n", "2", "--dist", "loadgroup", "-rP")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(set(re.findall(r"^worker (\w+)", done.stdout, re.MULTILINE))) == 1
 
 
 def test_the_way_out_is_closed_here_too() -> None:
