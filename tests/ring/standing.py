@@ -147,11 +147,14 @@ def registry(database: Path, mask: Mask) -> dict[str, Any]:
 
 
 def left_behind(workspace: Path) -> list[str]:
-    """Return what only a process under way may have: temporary files and folders."""
+    """Return what only a process under way may have: temporary files and folders.
+
+    Not MLflow's own, in the folder of a run that was deleted as half told: `mlflow gc` removes that.
+    """
     return sorted(
         str(path.relative_to(workspace))
         for path in workspace.rglob(".*")
-        if path.name not in {*LOCKS, ".temps"} and "env.git" not in path.parts
+        if path.name not in {*LOCKS, ".temps"} and not {"env.git", "artifacts"} & set(path.parts)
     )
 
 
