@@ -21,6 +21,8 @@ KEYS = {
 """What demo.json must hold at least; other tools read it."""
 PLAIN = {"env_repo", "report", "peak_rss_mb", "seconds"}
 REPLAYED_ROWS = 40_000
+STEPS = (0.10, 0.25, 0.50)
+"""Of each promotion but the first deploy; from some months nothing is promoted."""
 STEP_REQUESTS = 1_000
 SPLIT_OFF = 0.03
 SPOILED_SHARE = 0.02
@@ -69,5 +71,5 @@ def test_a_ring_keeps_its_promises_whenever_it_starts(
     assert counted["rows"] >= REPLAYED_ROWS
     assert counted["fault_from"] < counted["fault_to"]
     assert counted["failed_in_fault"] + counted["spoiled_in_fault"] < SPOILED_SHARE * counted["canary_plan"]
-    assert story["split"], "no canary took its steps"
+    assert [weight for _ in story["promotions"][1:] for weight in STEPS] == [step["weight"] for step in story["split"]]
     assert [] == uneven(story["split"])
