@@ -4,7 +4,6 @@ import fcntl
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,6 @@ import pytest
 from headgate import cli
 from headgate.cli import COMMANDS
 from unit.cli.terminal import Terminal, orders
-
-HELP_SECONDS = 0.15
-"""What the design allows; measured as processor time, since tests share the machine."""
 
 
 def test_a_record_ends_in_0_whatever_it_says(proposed: Terminal) -> None:
@@ -204,23 +200,12 @@ def test_a_reader_that_leaves_early_is_no_bug(proposed: Terminal) -> None:
     assert "bug" not in ended.stderr
 
 
-def test_help_is_there_at_once() -> None:
-    """The design's 150 ms, the best of five tries; a machine twice as busy as its cores is allowed for."""
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "headgate", "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - began)
+def test_help_needs_nothing_that_is_slow_to_import() -> None:
+    """What makes it quick, on any machine: no frames, no numbers, no terminal library."""
+    program = "import sys; from headgate.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
 
-    assert min(seconds) < 2 * HELP_SECONDS
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-
-@pytest.mark.parametrize("name", ["pr", "why", "status", "up", "trigger", "unban"])
-def test_a_command_that_touches_no_rows_loads_no_polars(name: str) -> None:
-    """It would double their start."""
-    heavy = ("polars", "scipy", "rich", "mlflow")
-    code = f"import sys, headgate.cli.{name}; print([one for one in {heavy} if one in sys.modules])"
-
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert "[]" == ended.stdout.strip()
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "headgate.cli" in loaded
+    assert not loaded & {"polars", "numpy", "scipy", "rich", "pygit2", "mlflow", "sklearn"}
