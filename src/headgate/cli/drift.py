@@ -8,12 +8,12 @@ from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
 from headgate.cli.observations import Observed, keep
 from headgate.cli.observing import Observer, aligned
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     EnvironmentName,
     Project,
     ServiceFile,
-    Standing,
     WorkspaceFolder,
     open_project,
 )

@@ -10,14 +10,15 @@ import polars as pl
 import typer
 
 from headgate import features
+from headgate.adapters import looks
 from headgate.adapters.datasets import read_kept
 from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     EnvironmentName,
     Project,
     ServiceFile,
-    Standing,
     WorkspaceFolder,
     open_project,
 )
@@ -88,7 +89,7 @@ def measured(project: Project, model: Model, standing: Standing) -> Evaluation:
         latency=latency(project, model, lambda: loaded["candidate"].predict(one)),
         leaks=leaks(project, gate_rows, learned, classes, baseline),
         overlap_rows=overlap_rows(frame["id"], [features.ids(rows, spec) for rows in learned]),
-        look=project.look(model),
+        look=looks.number(project.store, model),
         predictions_uri=uri,
         predictions_sha256=sha256,
     )

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from headgate import features
 from headgate.cli.moments import EPOCH
-from headgate.cli.wiring import Project, Standing
+from headgate.cli.standing import Standing
+from headgate.cli.wiring import Project
 from headgate.contract.times import event_times, inside
 from headgate.drift import performance
 from headgate.drift.reference import Reference

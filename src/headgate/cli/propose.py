@@ -8,13 +8,13 @@ import typer
 
 from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.moments import AsOf, moment
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
     AUTHOR,
     DEFAULT_SERVICE_FILE,
     EnvironmentName,
     Project,
     ServiceFile,
-    Standing,
     WorkspaceFolder,
     open_project,
     wall_clock,

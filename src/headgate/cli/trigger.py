@@ -9,12 +9,12 @@ import typer
 from headgate.cli.exchange import OutFile, Output, OutputFormat, leave, write
 from headgate.cli.moments import EPOCH, AsOf, moment
 from headgate.cli.observations import signals
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     EnvironmentName,
     Project,
     ServiceFile,
-    Standing,
     WorkspaceFolder,
     open_project,
 )

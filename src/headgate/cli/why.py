@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from headgate.cli.exchange import say
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     EnvironmentName,
     Project,
     ServiceFile,
-    Standing,
     WorkspaceFolder,
     is_named,
     open_project,

@@ -1,8 +1,7 @@
 """The only composition root: which adapters stand behind the ports, and what every command starts from."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headgate.adapters.durable import clean, speaking, temporary
 from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
-from headgate.desired import Desired, champion, file_path, history, live_tags
+from headgate.cli.standing import Standing, standing
+from headgate.cli.workspace import Workspace
+from headgate.desired import file_path
 from headgate.errors import PermanentError, UsageError
-from headgate.names import Digest, DigestField, Name, Uri, short
+from headgate.names import Digest, Uri, short
 from headgate.ports import Forge, Store, Tracker
-from headgate.records.codec import Record, decode, digest, digest_of, encode
+from headgate.records.codec import decode, digest_of, encode
 from headgate.records.dataset import Window
 from headgate.records.judgement import Evaluation
-from headgate.records.live import LiveTag
 from headgate.records.model import Model
 from headgate.specs.contract import Contract
 from headgate.specs.environment import Version
@@ -49,83 +48,9 @@ EnvironmentName = Annotated[
 DEFAULT_SERVICE_FILE = Path("service.yaml")
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """One machine's working folder: store, env repo, runs, logs, tracker."""
-
-    root: Path
-
-    @property
-    def store(self) -> Path:
-        return self.root / "store"
-
-    @property
-    def env(self) -> Path:
-        return self.root / "env.git"
-
-    @property
-    def runs(self) -> Path:
-        return self.root / "runs"
-
-    @property
-    def cache(self) -> Path:
-        return self.root / "cache"
-
-    @property
-    def latest(self) -> Path:
-        """The last record of each verb, so that verbs by hand follow one another."""
-        return self.root / "latest"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def tracker(self) -> Path:
-        return self.root / "mlflow"
-
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """Give a folder that is gone afterwards; those of killed processes are removed first."""
-        temps = self.root / ".temps"
-        with speaking(f"write to workspace {str(self.root)!r}"):
-            clean(temps)
-            with temporary(temps, folder=True) as (folder, _):
-                yield folder
-
-
 def wall_clock() -> datetime:
     """Return now."""
     return datetime.now(UTC)
-
-
-class Look(Record, frozen=True, kw_only=True, tag="look/1"):
-    """One model judged on one holdout: gate rows that overlap in time are the same holdout."""
-
-    model: DigestField
-    gate: DigestField
-    window: Window | None
-    number: int
-
-    def covers(self, model: Model) -> bool:
-        """Say whether a model's gate rows are some of these."""
-        other = model.dataset.parts["gate"]
-        if self.window is None or other.window is None:
-            return self.gate == other.sha256
-        return self.window.start < other.window.end and other.window.start < self.window.end
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a service stands in one environment: what Git says of it now."""
-
-    environment: Name
-    desired: Desired
-    tags: tuple[LiveTag, ...]
-    champion: Model | None
-    """The last model that reached Healthy here."""
-    anchor: Model | None
-    """The first one that did: every gate compares with it too."""
 
 
 @dataclass(frozen=True)
@@ -230,42 +155,7 @@ class Project:
 
     def live(self, environment: str | None) -> Standing:
         """Return where the service stands in the named environment, or in the first of promotion.yaml."""
-        head = self.forge.head()
-        if head is None:
-            raise PermanentError(
-                "the env repo has no commit on main", next_step="`headgate init` writes its first files"
-            )
-        paths = ["promotion.yaml", *self.forge.paths("env/", head)]
-        texts = {path: text for path in paths if (text := self.forge.read(path, head)) is not None}
-        desired = Desired(texts=texts, commit=head)
-        name = desired.environment_order(environment).name if environment else desired.order()[0].name
-        messages = [
-            tag.message
-            for kind in ("live", "aborted")
-            for tag in self.forge.tags(f"{kind}/{name}/{self.spec.service}/")
-        ]
-        tags = tuple(history(live_tags(messages), name, self.spec.service))
-        proven = [tag for tag in tags if tag.outcome == "live"]
-        last = champion(tags, name, self.spec.service)
-        return Standing(
-            environment=name,
-            desired=desired,
-            tags=tags,
-            champion=self.model(last.revision.model) if last else None,
-            anchor=self.model(proven[0].revision.model) if proven else None,
-        )
-
-    def look(self, model: Model) -> int:
-        """Return how many models these gate rows have judged, this one included; judged again is no new look."""
-        seen = [decode(self.store.get(uri), Look, uri) for uri in self.store.uris(f"looks/{self.spec.service}/")]
-        known = [look.number for look in seen if look.model == model.sha256 and look.covers(model)]
-        if known:
-            return known[0]
-        number = 1 + len({look.model for look in seen if look.covers(model)})
-        gate = model.dataset.parts["gate"]
-        made = Look(model=model.sha256, gate=gate.sha256, window=gate.window, number=number)
-        self.store.put(Uri(f"looks/{self.spec.service}/{digest(made)}.json"), encode(made))
-        return number
+        return standing(self.forge, self.spec.service, environment, self.model)
 
     def model(self, sha256: Digest) -> Model:
         """Return the record of a model that was trained here."""
