@@ -3,6 +3,7 @@
 from headgate.cli.propose import Proposed, perform, situation
 from headgate.cli.wiring import Project
 from headgate.local.history import History
+from headgate.local.launching import Servers
 from headgate.local.ring import Ring
 from headgate.local.rollout import Tell
 from headgate.names import Name
@@ -23,15 +24,22 @@ def ring_of(project: Project, environment: Name, tell: Tell) -> Ring:
             merged = project.forge.merge(pull.number, RULE, project.clock())
             tell("merge", "merged", f"#{merged.number} by rule")
 
+    folder = project.workspace.root / "ring" / environment / project.spec.service
+    history = History(project.forge, environment, project.spec.service)
+    servers = Servers(
+        service_file=project.service_file,
+        folder=folder / "servers",
+        predictions=project.predictions(environment),
+        history=history,
+        store=project.store,
+    )
     return Ring(
         service=project.spec.service,
         environment=environment,
         canary_plan=project.spec.canary,
-        service_file=project.service_file,
-        predictions=project.predictions(environment),
-        folder=project.workspace.root / "ring" / environment / project.spec.service,
-        history=History(project.forge, environment, project.spec.service),
-        store=project.store,
+        folder=folder,
+        history=history,
+        launching=servers.launch,
         clock=project.clock,
         tell=tell,
         on_failure=on_failure,

@@ -8,14 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from headgate import canary
-from headgate.local import reconcile, supervise
+from headgate.local import reconcile
 from headgate.local.history import History
 from headgate.local.judging import Judging
 from headgate.local.reconcile import Move
-from headgate.local.rollout import Rollout, Tell
+from headgate.local.rollout import Launching, Rollout, Tell
 from headgate.local.traffic import NO_CANARY, Step
-from headgate.names import Name, Uri
-from headgate.ports import Store
+from headgate.names import Name
 from headgate.records.live import Analysis, RolloutState, Target, Untold
 from headgate.specs.canary import Canary
 
@@ -32,22 +31,16 @@ class Ring:
         service: Name,
         environment: Name,
         canary_plan: Canary,
-        service_file: Path,
-        predictions: Path,
         folder: Path,
         history: History,
-        store: Store,
+        launching: Launching,
         clock: Callable[[], datetime],
         tell: Tell,
         on_failure: Callable[[Analysis, tuple[Analysis, ...]], None],
     ) -> None:
         self.service = service
         self.environment = environment
-        self.service_file = service_file
-        self.predictions = predictions
-        self.folder = folder
         self.history = history
-        self.store = store
         self.tell = tell
         self.on_failure = on_failure
         initial = RolloutState(environment=environment, service=service)
@@ -55,7 +48,7 @@ class Ring:
             initial,
             folder,
             history=history,
-            launching=self.launch,
+            launching=launching,
             canary_plan=canary_plan,
             clock=clock,
             tell=tell,
@@ -63,7 +56,6 @@ class Ring:
         self.tracks = self.rollout.tracks
         self.judging = Judging(environment, service, self.tracks, clock, self.state.tallies)
         self.port = 0
-        self.started = 0
         self.calm_at = 0.0
         self.looked: Callable[[Analysis], None] = lambda _: None
         """Told each analysis, also one that holds: a display may follow a canary's course."""
@@ -227,17 +219,3 @@ class Ring:
             await self.rollout.status(target, "failure", "aborted: a canary question failed")
             await asyncio.to_thread(self.on_failure, untold.analyses[-1], untold.analyses)
         self.rollout.told(untold)
-
-    def launch(self, target: Target) -> supervise.Launch:
-        """Return how the server of a target is started."""
-        version, serving = self.history.at(target.commit)
-        self.started += 1
-        return supervise.serve(
-            f"{self.service}-{self.environment}-{version.model.sha256[:12]}-{self.started}",
-            self.folder / "servers",
-            model=self.store.folder(Uri(version.storage_uri)),
-            sha256=version.model.sha256,
-            service_file=self.service_file,
-            serving=serving,
-            more=("--log-dir", str(self.predictions), "--flush-seconds", "0"),
-        )
