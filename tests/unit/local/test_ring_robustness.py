@@ -12,7 +12,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.desired import initial
 from headgate.errors import TransientError
@@ -39,21 +38,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_SECONDS", 0.0)
 
 
-class Staged(Ring):
-    """A ring whose servers are stand-ins; a model in `broken` cannot start, with its exit code."""
-
-    broken: dict[str, int]
-
-    def launch(self, target: Target) -> Launch:
-        self.started += 1
-        model = target.revision.model
-        ready = self.folder / f"{self.started}.ready.json"
-        code = f"raise SystemExit({self.broken[model]})" if model in self.broken else None
-        command = [sys.executable, "-c", code] if code else [sys.executable, str(STAND_IN), str(ready)]
-        command = ["/usr/bin/env", f"MODEL={model[:12]}", *command]
-        return Launch(name=model[:4], command=tuple(command), ready_file=ready, log=self.folder / "log")
-
-
 class World:
     """An env repo, and a ring that runs it."""
 
@@ -61,27 +45,35 @@ class World:
         self.folder = folder
         self.forge = GitDir.create(folder / "env.git", initial(["prod"], "flights"), "headgate")
         self.said: Said = []
+        self.broken: dict[str, int] = {}
+        self.started: list[Digest] = []
         self.failures: list[Analysis] = []
         self.on_failure: Callable[[Analysis], None] = self.failures.append
         self.ring = self.made()
 
-    def made(self) -> Staged:
+    def made(self) -> Ring:
         """Return a ring as a new process would make it."""
-        ring = Staged(
+        return Ring(
             service=Name("flights"),
             environment=Name("prod"),
             canary_plan=Canary(),
-            service_file=self.folder / "service.yaml",
-            predictions=self.folder / "predictions",
             folder=self.folder / "ring",
             history=History(self.forge, Name("prod"), Name("flights")),
-            store=FileStore(self.folder / "store"),
+            launching=self.launch,
             clock=lambda: datetime.now(UTC),
             tell=lambda *words: self.said.append(words),
             on_failure=lambda last, _: self.on_failure(last),
         )
-        ring.broken = {}
-        return ring
+
+    def launch(self, target: Target) -> Launch:
+        """Return how a stand-in is started; a model in `broken` cannot start, with its exit code."""
+        model = target.revision.model
+        self.started.append(model)
+        ready = self.folder / "ring" / f"{len(self.started)}.ready.json"
+        code = f"raise SystemExit({self.broken[model]})" if model in self.broken else None
+        command = [sys.executable, "-c", code] if code else [sys.executable, str(STAND_IN), str(ready)]
+        command = ["/usr/bin/env", f"MODEL={model[:12]}", *command]
+        return Launch(name=model[:4], command=tuple(command), ready_file=ready, log=self.folder / "ring" / "log")
 
     def push(self, **files: str | None) -> Commit:
         """Commit files of the service to main, as a person would."""
@@ -214,11 +206,11 @@ def test_a_canary_that_cannot_start_ends_without_guilt(tmp_path: Path, code: int
     """At once where a retry cannot help, else after some tries; the reason is said once."""
 
     async def story(world: World) -> None:
-        world.ring.broken[B] = code
-        before = world.ring.started
+        world.broken[B] = code
+        before = len(world.started)
         world.promote(B)
         await world.ticks(rollout.CANARY_STARTS + 3)
-        assert starts == world.ring.started - before
+        assert starts == len(world.started) - before
         assert await world.answers() == A[:12]
 
     world = in_world(tmp_path, story)
@@ -240,11 +232,11 @@ def test_a_return_that_cannot_start_leaves_the_old_stable(tmp_path: Path) -> Non
         world.promote(A)
         await world.ticks(2)
         assert await world.answers() == A[:12]
-        world.ring.broken[B] = 1
+        world.broken[B] = 1
         commit = world.promote(B)
         await world.ticks(3)
         assert (await world.answers(), world.status(commit)) == (A[:12], "failure")
-        del world.ring.broken[B]
+        del world.broken[B]
         await world.ticks(2)
         assert (await world.answers(), world.status(commit)) == (B[:12], "success")
 
