@@ -6,7 +6,7 @@ from headgate.records.dataset import Window
 from headgate.records.judgement import Estimate
 from headgate.records.live import Signal, WindowMetric
 from headgate.specs.drift import Performance
-from headgate.stats.clustered import interval
+from headgate.stats.clustered import degrees, interval
 from headgate.stats.metrics import METRICS, Undefined, known
 
 MOST_FREEDOM = 1e9
@@ -19,7 +19,7 @@ def signal(
     """Return the performance signal of one metric; it fires when the drop is credibly larger than the floor.
 
     The drop is gate minus window where higher is better, window minus gate for a loss. Its one-sided lower bound is
-    Welch's: both standard errors clustered, degrees of freedom by Welch & Satterthwaite from the numbers of clusters.
+    Welch's: both standard errors clustered, degrees of freedom by Welch & Satterthwaite from those of each side.
     """
     rule = rule_name(metric)
     silent = why_silent(served, at_gate, policy)
@@ -51,12 +51,12 @@ def drop_with_bound(served: Estimate, at_gate: Estimate, metric: str, alpha: flo
 
 def freedom(one: Estimate, other: Estimate) -> float:
     """Return the degrees of freedom of a difference of independent estimates (Welch 1947, Satterthwaite 1946)."""
-    parts = [(side.standard_error**2, side.clusters - 1) for side in (one, other)]
+    parts = [(side.standard_error**2, degrees(side)) for side in (one, other)]
     total = sum(variance for variance, _ in parts)
     if not total:
         return MOST_FREEDOM
     # Shares of the variance and not variances: their squares do not underflow.
-    return min(1 / sum((variance / total) ** 2 / degrees for variance, degrees in parts), MOST_FREEDOM)
+    return min(1 / sum((variance / total) ** 2 / own for variance, own in parts), MOST_FREEDOM)
 
 
 def floor(at_gate: Estimate, metric: str, policy: Performance) -> float:

@@ -64,11 +64,15 @@ def interval(estimated: Estimate, alpha: float) -> tuple[float, float]:
     (-0.0043, 0.2043)
     """
     check_level(alpha)
-    freedom = estimated.clusters - 1 if estimated.freedom is None else estimated.freedom
     from scipy import special  # noqa: PLC0415 - 0.13 s that only intervals need
 
-    reach = float(special.stdtrit(freedom, 1 - alpha / 2)) * estimated.standard_error
+    reach = float(special.stdtrit(degrees(estimated), 1 - alpha / 2)) * estimated.standard_error
     return estimated.value - reach, estimated.value + reach
+
+
+def degrees(estimated: Estimate) -> float:
+    """Return the degrees of freedom of an estimate's error."""
+    return estimated.clusters - 1 if estimated.freedom is None else estimated.freedom
 
 
 def clusters_needed(

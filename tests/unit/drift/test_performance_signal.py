@@ -120,6 +120,17 @@ def test_degrees_of_freedom_lie_between_the_smaller_side_and_both_together(
     assert degrees <= (sum(clusters) - 2) * (1 + 1e-9)
 
 
+def test_a_large_customer_among_small_ones_leaves_fewer_degrees_of_freedom() -> None:
+    """Both sides' own degrees count, not their numbers of clusters: the bound is wider."""
+    even = served(0.65, error=0.03, clusters=20)
+    uneven = msgspec.structs.replace(even, freedom=2.5)
+
+    (_, low), (_, wider) = (drop_with_bound(side, GATE, "auc", 0.05) for side in (even, uneven))
+
+    assert freedom(even, GATE) > 19 > freedom(uneven, GATE) > 2.5
+    assert wider < low
+
+
 def test_on_single_rows_it_is_welchs_test() -> None:
     """scipy says the same of two samples' means."""
     random = np.random.default_rng(1)
