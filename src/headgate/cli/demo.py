@@ -126,9 +126,9 @@ class Demo:
         """Send the year through the ring, and the same rows to the frozen first model beside it."""
         project = self.project
         door = Door(project.contract, project.spec)
-        frozen = await supervise.start(self.frozen(ring))
         time_column = str(project.spec.data.time)
         async with (
+            supervise.running(self.frozen(ring)) as frozen,
             Client(ring.url, project.spec.service, door.datatypes, step=lambda: ring.sending) as client,
             Client(frozen.url, project.spec.service, door.datatypes, concurrency=1) as beside,
         ):
@@ -148,7 +148,6 @@ class Demo:
                     self.seen = ring.state
 
             await player.days(self.rows, self.end, evening)
-        await frozen.stop()
 
     def frozen(self, ring: Ring) -> supervise.Launch:
         """Return how the first model is served beside the ring: the control arm."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 from headgate import canary
+from headgate.errors import TransientError
 from headgate.local import reconcile
 from headgate.local.history import History
 from headgate.local.judging import Judging
@@ -20,6 +21,8 @@ from headgate.specs.canary import Canary
 
 INTERVAL_SECONDS = 0.1
 SETTLE_SECONDS = 0.02
+SETTLED_SECONDS = 60.0
+"""No tick that makes progress lasts this long: a server has 30 s to start and 10 s to end."""
 
 
 class Ring:
@@ -139,11 +142,22 @@ class Ring:
         if self.state == before and not self.state.untold:
             self.calm_at = began
 
-    async def settled(self) -> None:
+    async def settled(self, deadline_seconds: float = SETTLED_SECONDS) -> None:
         """Wait until a look that begins from now on finds nothing to do, but perhaps a canary to watch."""
         asked = time.monotonic()
         while self.calm_at < asked:
+            if time.monotonic() > asked + deadline_seconds:
+                raise TransientError(
+                    f"the ring of {self.service} in {self.environment} did not settle within {deadline_seconds:g} s",
+                    found="; ".join(self.unsettled()) or "a move that has not ended",
+                    next_step="read the servers' logs beside rollout.json, then run again",
+                )
             await asyncio.sleep(SETTLE_SECONDS)
+
+    def unsettled(self) -> Iterator[str]:
+        """Yield what the ring still has to do, and what it last complained of."""
+        yield from (f"{each.outcome} of {each.target.commit[:12]} is not told yet" for each in self.state.untold)
+        yield from self.rollout.troubles()
 
     def next_move(self) -> Move:
         """Return what Git asks for now."""

@@ -69,6 +69,10 @@ class Rollout:
         else:
             patience.over()
 
+    def troubles(self) -> Iterator[str]:
+        """Yield the last error of everything that goes wrong now."""
+        yield from (each.said for each in self._patience.values() if each.said)
+
     @property
     def plan(self) -> Canary:
         """The canary plan: the environment's serving.yaml wins over the service's."""

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -99,6 +99,16 @@ class Server:
     def why_dead(self) -> HeadgateError:
         """Return the error that says how the process ended."""
         return dead(self.launch, self.process.wait())
+
+
+@contextlib.asynccontextmanager
+async def running(launch: Launch) -> AsyncIterator[Server]:
+    """Start a server and stop it when the body ends, also by an error."""
+    server = await start(launch)
+    try:
+        yield server
+    finally:
+        await server.stop()
 
 
 async def start(launch: Launch, deadline_seconds: float = 30.0) -> Server:

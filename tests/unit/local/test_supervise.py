@@ -170,3 +170,18 @@ def test_the_serve_command_carries_the_environment_s_settings(tmp_path: Path) ->
     text = " ".join(made.command)
     assert "--threads 2 --delay-ms 80.0 --fail-share 0.5 --exit-with-parent" in text
     assert f"--port 0 --ready-file {tmp_path}/flights-canary.ready.json" in text
+
+
+def test_a_server_that_runs_for_a_body_is_stopped_when_the_body_fails(tmp_path: Path) -> None:
+    """With the body's own error."""
+    processes: list[int] = []
+
+    async def fail() -> None:
+        async with supervise.running(launch(tmp_path)) as server:
+            processes.append(server.process.pid)
+            raise ValueError("the body's own")
+
+    with pytest.raises(ValueError, match="the body's own"):
+        asyncio.run(fail())
+
+    assert not psutil.pid_exists(processes[0])
