@@ -19,8 +19,17 @@ class PeakMemory:
         """Sample until the process ends."""
         own = psutil.Process(os.getpid())
         while True:
-            self.bytes = max(self.bytes, sum(resident(one) for one in [own, *own.children(recursive=True)]))
+            self.bytes = max(self.bytes, tree(own))
             time.sleep(self.interval_seconds)
+
+
+def tree(process: psutil.Process) -> int:
+    """Return the resident bytes of a process and all it started; where the tree cannot be read, of itself alone."""
+    try:
+        children = process.children(recursive=True)
+    except psutil.Error:  # a child ended while its children were asked for
+        children = []
+    return sum(resident(one) for one in [process, *children])
 
 
 def resident(process: psutil.Process) -> int:
