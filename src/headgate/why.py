@@ -61,7 +61,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """The model that main names; another than the live one while a canary runs."""
     reigns: tuple[Reign, ...]
     undo: str
-    """The command that goes back."""
+    """The command that goes back; empty where nothing is live."""
     numbers: Numbers
 
     @property
@@ -112,9 +112,19 @@ def why(  # noqa: PLR0917 - whose history, then what Git says
         state=state_of(named.model.sha256 if named else None, past),
         named=named.model.sha256 if named else None,
         reigns=tuple(reversed(reigns)),
-        undo=f"headgate propose --revert {service} {environment}",
+        undo=way_back(service, environment, [tag for tag in past if tag.outcome == "live"]),
         numbers=numbers(past, pulls),
     )
+
+
+def way_back(service: Name, environment: Name, live: Sequence[LiveTag]) -> str:
+    """Return the command that goes back to what was live before; after a first model only its merge can be undone."""
+    last = max(live, key=lambda tag: tag.seq, default=None)
+    if last is None:
+        return ""
+    if any(tag.revision != last.revision for tag in live):
+        return f"headgate propose --revert {service} {environment}"
+    return f"git revert -m 1 {last.commit[:12]} in a clone of the env repo: nothing else was live, so this retires it"
 
 
 def reign(

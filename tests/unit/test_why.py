@@ -98,11 +98,11 @@ def ring(tmp_path: Path) -> Ring:
 
 
 def test_before_the_first_promotion_there_is_no_history(ring: Ring) -> None:
-    """And nothing to undo, only the command that would."""
+    """And nothing to undo."""
     found = ring.history()
 
     assert (found.state, found.live, found.named, found.reigns) == ("nothing yet", None, None, ())
-    assert found.undo == "headgate propose --revert flights prod"
+    assert found.undo == ""
     assert (found.numbers.promotions, found.numbers.lead_time) == (0, None)
 
 
@@ -121,6 +121,18 @@ def test_the_first_model_is_told_with_everything(ring: Ring) -> None:
     assert found.version is not None
     assert found.version.seed == 7
     assert (found.replaces, found.replaced_after) == (None, None)
+
+
+def test_a_first_model_is_undone_by_undoing_its_merge(ring: Ring) -> None:
+    """A revert has nothing to restore, and would say so; a second model, or other settings, have."""
+    ring.promote(A)
+    ring.ends("live", A, 1)
+    alone = ring.history().undo
+    ring.promote(B)
+    ring.ends("live", B, 2)
+
+    assert alone.startswith(f"git revert -m 1 {ring.tags()[0].commit[:12]} in a clone of the env repo")
+    assert ring.history().undo == "headgate propose --revert flights prod"
 
 
 def test_a_second_model_says_what_it_replaced(ring: Ring) -> None:

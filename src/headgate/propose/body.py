@@ -50,7 +50,7 @@ def promotion(
         "",
         "### What changes in the cluster",
         f"`storageUri` of one InferenceService: {code(version.storage_uri, 200)}. {canary_plan(canary)}",
-        f"**Undo:** `headgate propose --revert {service} {environment}` (or revert the merge by hand)",
+        f"**Undo:** {way_back(situation, service)}",
         "",
         *provenance(verdict, evaluation, version),
         "",
@@ -73,6 +73,16 @@ def replaces(verdict: Verdict, situation: Situation) -> str:
     days = (verdict.judged_at - old.at).days if verdict.judged_at else None
     lived = f" (live {days} days)" if days is not None and days >= 0 else ""
     return f"Replaces {code(short(old.revision.model))}{lived} with {new}."
+
+
+def way_back(situation: Situation, service: str) -> str:
+    """Return what takes the promotion back; before a first model there is nothing that a revert could restore."""
+    if champion(situation.tags, situation.environment, service) is None:
+        return (
+            "no model was live here before, so there is none to go back to; "
+            "revert the merge by hand, and main names no model: the service is retired."
+        )
+    return f"`headgate propose --revert {service} {situation.environment}` (or revert the merge by hand)"
 
 
 def canary_plan(canary: Canary) -> str:

@@ -82,7 +82,23 @@ def test_why_answers_from_git(live: Terminal) -> None:
 
     assert "orders in prod" in said.out
     assert "by ann" in said.out
-    assert "headgate propose --revert orders prod" in said.out
+    assert "undo      git revert -m 1" in said.out
+
+
+def test_the_undo_of_a_first_model_can_be_typed(live: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `why` prints it, in a clone of the env repo: main then names no model."""
+    undo = live("why").out.partition("undo      ")[2].partition(" in a clone")[0]
+    env, clone = live.folder / ".headgate" / "env.git", live.folder / "clone"
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "ann")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ann@example.org")
+    subprocess.run(["git", "clone", "--quiet", str(env), str(clone)], check=True)
+
+    subprocess.run([*undo.split(), "--no-edit"], cwd=clone, check=True, capture_output=True)
+    subprocess.run(["git", "push", "--quiet"], cwd=clone, check=True, capture_output=True)
+
+    named = open_project(live.folder / "service.yaml", None).live(None).desired.version("prod", "orders")
+    assert named is None
 
 
 def test_why_of_another_service_says_whose_file_this_is(live: Terminal) -> None:

@@ -12,7 +12,7 @@ from headgate.cli.memory import resident, tree
 class Vanished(psutil.Process):
     """A process whose children end while they are listed."""
 
-    def children(self, recursive: bool = False) -> list[psutil.Process]:  # noqa: ARG002 - psutil's own signature
+    def children(self, recursive: bool = False) -> list[psutil.Process]:
         """Fail as /proc does then."""
         raise psutil.NoSuchProcess(self.pid)
 

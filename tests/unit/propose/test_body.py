@@ -59,6 +59,15 @@ def test_the_body_says_everything_in_its_order() -> None:
     assert places == sorted(places)
 
 
+def test_a_first_model_is_undone_without_a_revert() -> None:
+    """There is nothing to restore: `propose --revert` would say so, and the body must not send anybody there."""
+    text = body_of(evidence(champion=None, anchor=None), where=situation(env(None), ()))
+
+    assert "--revert" not in text
+    assert "**Undo:** no model was live here before" in text
+    assert "revert the merge by hand, and main names no model" in text
+
+
 def test_merging_by_rule_is_said() -> None:
     """A reviewer knows whether anybody waits for them."""
     order = "environments: [{name: prod, promotions_merge: by_rule}]"
