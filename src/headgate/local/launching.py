@@ -22,7 +22,7 @@ class Servers:
     """Where they log what they answer."""
     history: History
     store: Store
-    numbers: count[int] = field(default_factory=lambda: count(1))
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def launch(self, target: Target) -> supervise.Launch:
         """Return how the server of a target is started."""
