@@ -20,6 +20,7 @@ from headgate.cli.ringing import ring_of
 from headgate.cli.story import write_story
 from headgate.cli.telling import Teller
 from headgate.cli.wiring import AUTHOR, Project, WorkspaceFolder, open_project
+from headgate.cli.workspace import Workspace
 from headgate.desired import file_path, initial
 from headgate.errors import PermanentError
 from headgate.local import supervise
@@ -35,8 +36,6 @@ from headgate.specs.environment import Serving
 app = typer.Typer(add_completion=False)
 ENVIRONMENT = Name("prod")
 WORKSPACE = Path(".headgate/demo")
-MARK = ".demo"
-"""Only a folder with this file in it is emptied: somebody's HEADGATE_WORKSPACE may be the one with their env repo."""
 REVIEWER = "reviewer"
 SERVING = """\
 # How the model is run here. The demo's days pass in tenths of a second, so a canary step lasts by answers, not minutes.
@@ -77,8 +76,11 @@ def demo(
 
 
 def empty(root: Path) -> None:
-    """Leave an empty workspace: an earlier demo's is cleared, anybody else's folder is refused."""
-    mark = root / MARK
+    """Leave an empty workspace: an earlier demo's is cleared, anybody else's folder is refused.
+
+    Somebody's HEADGATE_WORKSPACE may be the one with their env repo.
+    """
+    mark = Workspace(root).demo
     if root != WORKSPACE.resolve() and not mark.exists() and root.exists() and any(root.iterdir()):
         raise PermanentError(
             f"{str(root)!r} is no demo's workspace, and the demo would delete what is in it",

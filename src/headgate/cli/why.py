@@ -38,7 +38,9 @@ def why(
 
     project = open_project(service, workspace)
     is_named(project, name)
-    say(shown.text(history(project, project.live(environment)), project.clock()).rstrip())
+    # In a replay "live since" is event time, and its days up to today's date are nobody's.
+    now = None if project.workspace.demo.exists() else project.clock()
+    say(shown.text(history(project, project.live(environment)), now).rstrip())
 
 
 def history(project: Project, standing: Standing) -> History:

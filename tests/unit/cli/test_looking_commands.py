@@ -101,6 +101,16 @@ def test_the_undo_of_a_first_model_can_be_typed(live: Terminal, monkeypatch: pyt
     assert named is None
 
 
+def test_why_counts_no_days_from_a_replay_until_today(live: Terminal) -> None:
+    """The year 2013 is not 4,863 days of being live; elsewhere the time until now is said."""
+    now = live("why").out.partition("\n")[0]
+    (live.folder / ".headgate" / ".demo").touch()
+    replayed = live("why").out.partition("\n")[0]
+
+    assert now.endswith((" seconds)", " second)", " minute)"))
+    assert replayed == now.partition(" (")[0]
+
+
 def test_why_of_another_service_says_whose_file_this_is(live: Terminal) -> None:
     """One file describes one service."""
     said = live("why", "flights")
