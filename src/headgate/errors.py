@@ -1,6 +1,12 @@
 """The two roots every error of Headgate grows from: retry helps, or it does not."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+PASSING = {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
 
 
 class HeadgateError(Exception):
@@ -51,3 +57,27 @@ class TransientError(HeadgateError):
 
 class MovedError(TransientError):
     """A Git reference is no longer where the caller last saw it; read again, then retry."""
+
+
+@contextmanager
+def speaking(doing: str) -> Iterator[None]:
+    """Turn the operating system's errors into Headgate's: a full disk is named, a passing trouble may be retried."""
+    try:
+        yield
+    except OSError as err:
+        raise spoken(doing, err) from err
+
+
+def spoken(doing: str, err: OSError) -> HeadgateError:
+    """Return what the operating system said while something was done."""
+    reason = (err.strerror or str(err)).lower()
+    if err.errno in NO_ROOM:
+        return disk_full(doing, reason)
+    if err.errno in PASSING:
+        return TransientError(f"cannot {doing}: {reason}")
+    return PermanentError(f"cannot {doing}: {reason}", found=err.filename and str(err.filename))
+
+
+def disk_full(doing: str, reason: str) -> PermanentError:
+    """Return the error of every writer without room: permanent, because a retry finds the same volume as full."""
+    return PermanentError(f"cannot {doing}: disk full ({reason})", next_step="free some space, then run again")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from headgate.adapters.trackers.files import FileTracker
 from headgate.adapters.trackers.mlflow import DIGEST_TAG, MLflowTracker
-from headgate.errors import TransientError
+from headgate.errors import PermanentError, TransientError
 from headgate.names import Digest, Uri
 from headgate.ports import TrackedRun, Tracker
 
@@ -79,12 +79,15 @@ def test_mlflow_shows_params_metrics_trials_card_and_digest(tmp_path: Path) -> N
     assert version.tags[DIGEST_TAG] == RUN.model_sha256
 
 
-def test_a_tracker_that_cannot_write_is_transient(tmp_path: Path) -> None:
-    """The engine tries again: exit 75."""
-    (tmp_path / "tracker").write_text("a file where a folder should be")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's own, of what it imports
+@pytest.mark.parametrize(("name", "folder"), [("files", "runs"), ("mlflow", "artifacts")])
+def test_a_file_in_the_way_is_permanent_and_in_our_words(name: str, folder: str, tmp_path: Path) -> None:
+    """A retry would find it there again; no OSError crosses the port."""
+    (tmp_path / "tracker").mkdir()
+    (tmp_path / "tracker" / folder).write_text("a file where a folder should be")
 
-    with pytest.raises(TransientError, match="cannot be written"):
-        FileTracker(tmp_path / "tracker").record(RUN)
+    with pytest.raises(PermanentError, match=r"cannot (write to tracker|keep run)"):
+        TRACKERS[name](tmp_path / "tracker").record(RUN)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's own, of what it imports

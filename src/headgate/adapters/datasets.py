@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from headgate.adapters.durable import speaking, sync_folder, write_file
-from headgate.errors import PermanentError, TransientError
+from headgate.adapters.durable import replace_file, write_file
+from headgate.errors import PermanentError, TransientError, speaking
 from headgate.names import Digest, did_you_mean, short
 from headgate.ports import Store
 from headgate.records.codec import decode, digest_of, encode
@@ -33,10 +33,7 @@ def pack(parts: Mapping[str, pl.DataFrame], folder: Path) -> dict[str, tuple[str
 def seal(folder: Path, dataset: DatasetRef) -> None:
     """Write the manifest beside the parts: from now on the folder is a dataset."""
     with speaking(f"write the manifest of {dataset.uri!r}"):
-        temp = folder / f".{MANIFEST}"
-        write_file(temp, encode(dataset.manifest()))
-        temp.replace(folder / MANIFEST)
-        sync_folder(folder)
+        replace_file(folder / MANIFEST, encode(dataset.manifest()))
 
 
 def opened(folder: Path) -> DatasetRef:

@@ -1,6 +1,5 @@
 """Writes that survive a kill: into a locked temporary, synced, then made visible in one step."""
 
-import errno
 import fcntl
 import glob
 import itertools
@@ -10,10 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from headgate.errors import PermanentError, TransientError
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-PASSING = {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
 BLOCK = 1 << 20
 COUNTER = itertools.count()
 
@@ -37,11 +32,12 @@ def temporary(temps: Path, *, folder: bool) -> Iterator[tuple[Path, int]]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that is whole or as it was; what killed processes half wrote for it is removed."""
+    """Write a file that is whole or as it was, after a power cut too; what killed processes half wrote is removed."""
     part, descriptor = part_of(path)
     try:
         write_synced(descriptor, content)
         part.replace(path)
+        sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
         os.close(descriptor)
@@ -137,19 +133,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def speaking(doing: str) -> Iterator[None]:
-    """Turn the operating system's errors into Headgate's: a full disk is named, a passing trouble may be retried."""
-    try:
-        yield
-    except OSError as err:
-        reason = (err.strerror or str(err)).lower()
-        if err.errno in NO_ROOM:
-            raise PermanentError(
-                f"cannot {doing}: disk full ({reason})", next_step="free some space, then run again"
-            ) from err
-        if err.errno in PASSING:
-            raise TransientError(f"cannot {doing}: {reason}") from err
-        raise PermanentError(f"cannot {doing}: {reason}", found=err.filename and str(err.filename)) from err

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from headgate.adapters.durable import clean, copy_synced, speaking, sync_folder, temporary, write_synced
-from headgate.errors import PermanentError, TransientError
+from headgate.adapters.durable import clean, copy_synced, sync_folder, temporary, write_synced
+from headgate.errors import PermanentError, TransientError, speaking
 from headgate.names import DIGEST_PATTERN, Uri, short
 from headgate.records.codec import digest_of
 

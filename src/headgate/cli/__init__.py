@@ -1,6 +1,5 @@
 """What can a person type? `headgate <verb>`; each command's module is loaded only when it is the one."""
 
-import errno
 import importlib
 import os
 import sys
@@ -10,12 +9,11 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from headgate.errors import HeadgateError, PermanentError, UsageError
+from headgate.errors import NO_ROOM, HeadgateError, PermanentError, UsageError, disk_full
 from headgate.names import did_you_mean
 
 STOPPED = 130
 """A shell's code for a command that Ctrl-C ended."""
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong command line; it has no public name."""
 
@@ -112,7 +110,7 @@ def main() -> None:
     except OSError as err:
         if err.errno not in NO_ROOM:
             report_bug()
-        refuse(PermanentError(f"disk full: {err.strerror}", next_step="free some space, then run again"))
+        refuse(disk_full("write", str(err.strerror)))
     except Exception as err:  # noqa: BLE001 - the last line of defence: exit code 3 is "a bug", with its traceback
         refuse_missing(err)
         report_bug()

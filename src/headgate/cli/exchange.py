@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from headgate.adapters.durable import replace_file, speaking
+from headgate.adapters.durable import replace_file
 from headgate.cli.wiring import Project
-from headgate.errors import PermanentError
+from headgate.errors import PermanentError, speaking
 from headgate.names import DIGEST_PATTERN, Uri, short
 from headgate.records.codec import Record, decode, encode
 

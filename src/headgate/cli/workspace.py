@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.adapters.durable import clean, speaking, temporary
+from headgate.adapters.durable import clean, temporary
+from headgate.errors import speaking
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from headgate.adapters.durable import replace_file, speaking
+from headgate.adapters.durable import replace_file
+from headgate.errors import speaking
 from headgate.records.codec import decode, encode
 from headgate.records.live import RolloutState, Tally
 

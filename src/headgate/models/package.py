@@ -1,13 +1,10 @@
 """A model's folder: model.onnx, signature.json, documents, and a manifest whose sha256 is the model's identity."""
 
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from headgate.errors import PermanentError, TransientError
+from headgate.errors import PermanentError, speaking
 from headgate.models.signature import Signature
 from headgate.names import Digest, DigestField, short
 from headgate.records.codec import Record, decode, digest_of, encode
@@ -23,24 +20,21 @@ class Manifest(Record, frozen=True, kw_only=True, tag="package/1"):
 
 
 def write(folder: Path, onnx: bytes, signature: Signature, documents: Mapping[str, str]) -> Digest:
-    """Write the package, visible all at once, and return its sha256; the same contents give the same one.
+    """Write the package, its manifest last, and return its sha256; the same contents give the same one.
 
     `documents` are further files by name, for instance the drift reference. A folder that holds this very package
-    is left as it is.
+    is left as it is; one without a manifest is none.
     """
     files = contents(onnx, signature, documents)
     manifest = encode(Manifest(files={name: digest_of(content) for name, content in files.items()}))
     sha256 = digest_of(manifest)
-    if folder.exists():
+    if (folder / MANIFEST).exists():
         verify(folder, sha256)
         return sha256
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        place(folder, {**files, MANIFEST: manifest})
-    except OSError as err:
-        raise TransientError(
-            f"model package {str(folder)!r} cannot be written: {err.strerror}", next_step="make room, then run again"
-        ) from err
+    with speaking(f"write model package {str(folder)!r}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in {**files, MANIFEST: manifest}.items():
+            (folder / name).write_bytes(content)
     return sha256
 
 
@@ -53,21 +47,6 @@ def contents(onnx: bytes, signature: Signature, documents: Mapping[str, str]) ->
             )
     texts = {name: text.encode() for name, text in documents.items()}
     return {MODEL: onnx, SIGNATURE: encode(signature), **texts}
-
-
-def place(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write beside `folder`, then rename: it is whole or absent."""
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        for name, content in files.items():
-            with (building / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        building.chmod(0o755)
-        building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def verify(folder: Path, sha256: str) -> Manifest:

@@ -17,6 +17,7 @@ from types import FrameType
 import msgspec
 import uvicorn
 
+from headgate.adapters.durable import replace_file
 from headgate.errors import PermanentError, TransientError
 from headgate.features import FeatureFunction
 from headgate.models.loading import load as load_model
@@ -169,7 +170,7 @@ class Server(uvicorn.Server):
         """Say where requests are answered, and which fault begins."""
         facts = {"port": self.port, "pid": os.getpid(), "model": self.application.version, "at": now()}
         if self.options.ready_file:
-            write_whole(self.options.ready_file, json.dumps(facts).encode())
+            replace_file(self.options.ready_file, json.dumps(facts).encode())
         if self.options.faults != Faults():
             sys.stderr.write(f"fault begins at {now()}: {self.options.faults}\n")
 
@@ -232,13 +233,6 @@ def end_with_stdin() -> None:
         while os.read(0, 1024):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    building = path.with_name(f".{path.name}.{os.getpid()}")
-    building.write_bytes(content)
-    building.replace(path)
 
 
 def now() -> str:

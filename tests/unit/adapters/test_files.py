@@ -1,6 +1,5 @@
 """A store in a folder survives kills and full disks."""
 
-import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from headgate.adapters.files import FileStore
 from headgate.errors import PermanentError
 from headgate.names import Uri
+from limits import largest_file
 
 LEAVES_A_TEMP = """
 import sys, time
@@ -46,17 +46,6 @@ def running(*command: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-@contextmanager
-def largest_file(size_bytes: int) -> Iterator[None]:
-    """Let the operating system refuse to write files beyond a size, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def whole_folder(folder: Path) -> Path:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from makings import SIGNATURE
 
-from headgate.errors import PermanentError, TransientError
+from headgate.errors import PermanentError
 from headgate.models import package
 from headgate.records.codec import digest_of
+from limits import largest_file
 
 DOCUMENTS = {"reference.json": "{}\n"}
 
@@ -95,25 +96,17 @@ def test_a_folder_with_another_model_is_not_overwritten(written: tuple[Path, str
     assert package.verify(folder, sha256)
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A folder is whole or absent; running again may help, so the error is transient."""
+def test_a_full_disk_is_permanent_and_leaves_no_package(tmp_path: Path) -> None:
+    """A retry would find the same disk as full; what was half written is none, and is written again with room."""
+    with largest_file(1000), pytest.raises(PermanentError, match="disk full"):
+        package.write(tmp_path / "model", b"onnx" * 1000, SIGNATURE, {})
+
+    assert "no readable manifest.json" in refused(package.verify, tmp_path / "model", "0" * 64)
+    assert package.verify(tmp_path / "model", package.write(tmp_path / "model", b"onnx" * 1000, SIGNATURE, {}))
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """A file in the way is named."""
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(TransientError, match="cannot be written"):
-        package.write(tmp_path / "file" / "model", b"onnx", SIGNATURE, {})
-
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_an_interrupted_write_is_never_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before the rename, the folder is not there; no temporary one stays either."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "rename", interrupt)
-
-    with pytest.raises(KeyboardInterrupt):
-        package.write(tmp_path / "model", b"onnx", SIGNATURE, {})
-
-    assert list(tmp_path.iterdir()) == []
+    assert "cannot write model package" in refused(package.write, tmp_path / "file" / "model", b"", SIGNATURE, {})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pygit2
 from msgspec.structs import replace
 
+from headgate.adapters.durable import sync_folder
 from headgate.adapters.forges.gitdata import history, merging, opening, pulls, refs, statuses, trees
 from headgate.adapters.forges.gitdata.access import held, opened, reading, translating, writing
 from headgate.errors import PermanentError
@@ -47,6 +48,7 @@ class GitDir:
                     repo.config["core.fsync"] = "all"
                 cls(partial, author, clock).commit(edits, "Begin: what should run, and where\n", None)
                 partial.rename(path)
+                sync_folder(path.parent)
         return cls(path, author, clock)
 
     def head(self, branch: str = "main") -> Commit | None:

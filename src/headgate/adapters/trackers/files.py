@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from headgate.adapters.durable import replace_file
-from headgate.errors import TransientError
+from headgate.errors import speaking
 from headgate.ports import TrackedRun
 
 
@@ -29,8 +29,6 @@ class FileTracker:
         return version
 
     def write(self, path: Path, content: bytes) -> None:
-        try:
+        with speaking(f"write to tracker {str(self.root)!r}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
-        except OSError as err:
-            raise TransientError(f"tracker at {str(self.root)!r} cannot be written: {err.strerror}") from err

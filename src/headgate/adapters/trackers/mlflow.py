@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from headgate.errors import TransientError
+from headgate.errors import TransientError, speaking
 from headgate.ports import TrackedRun
 
 RUN_TAG = "headgate.run"
@@ -30,10 +30,11 @@ class MLflowTracker:
 
     def record(self, run: TrackedRun) -> str:
         """Log the run and register its model; return the model's version."""
-        try:
-            return self.register(run, self.log(run))
-        except self.error as err:
-            raise TransientError(f"MLflow did not keep run {run.run!r}: {str(err)[:200]}") from err
+        with speaking(f"keep run {run.run!r} in MLflow"):
+            try:
+                return self.register(run, self.log(run))
+            except self.error as err:
+                raise TransientError(f"MLflow did not keep run {run.run!r}: {str(err)[:200]}") from err
 
     def log(self, run: TrackedRun) -> str:
         """Return the id of the run's MLflow run, made and filled when it is not there yet.

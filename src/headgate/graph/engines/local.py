@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from headgate.adapters.durable import replace_file, speaking
-from headgate.errors import TransientError
+from headgate.adapters.durable import replace_file
+from headgate.errors import TransientError, speaking
 from headgate.graph.engines.children import Children, ended_by_signals
 from headgate.graph.step import Step, check
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import Option
 
-from headgate.errors import HeadgateError, PermanentError, TransientError
+from headgate.errors import HeadgateError, PermanentError, TransientError, disk_full
 
 LOCK_NAME = "headgate.lock"
 WAIT_SECONDS = 60.0
@@ -101,7 +101,7 @@ def opened(path: Path) -> pygit2.Repository:
 def translated(err: Exception, path: Path) -> HeadgateError:
     text = " ".join(str(err).split())[:300]
     if any(words in text.lower() for words in NO_ROOM):
-        return TransientError(f"{str(path)!r} has no room: {text}", next_step="free disk space, then try again")
+        return disk_full(f"write to {str(path)!r}", text)
     if "lock" in text:
         return TransientError(f"{str(path)!r} is busy: {text}", next_step="try again")
     return PermanentError(f"{str(path)!r}: {text}")
