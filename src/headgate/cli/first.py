@@ -18,7 +18,7 @@ from headgate.cli.exchange import write
 from headgate.cli.guessing import Guess, guess
 from headgate.collect import cut
 from headgate.contract import infer
-from headgate.contract.infer import one_line, scalar
+from headgate.contract.infer import scalar
 from headgate.contract.split import fitting_split
 from headgate.errors import PermanentError
 from headgate.names import Name, did_you_mean, name
@@ -27,6 +27,7 @@ from headgate.specs.drift import Drift
 from headgate.specs.gate import AnyRule, Gate
 from headgate.specs.reading import parse, show_duration
 from headgate.specs.service import Data, Label, Service, Split
+from headgate.wording import one_line
 
 WIDTH = 44
 LEAK_WARNS = "{rule: leak, severity: warning}"

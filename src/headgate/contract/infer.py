@@ -14,6 +14,7 @@ from headgate.contract.seen import BLOCKS, Seen, look
 from headgate.errors import PermanentError
 from headgate.names import did_you_mean
 from headgate.specs.contract import Column, ColumnType, Contract
+from headgate.wording import one_line
 
 Origins = Mapping[str, Mapping[str, str]]
 """Column → field of its rule → where the rule comes from; under "" what holds for the whole column."""
@@ -215,7 +216,3 @@ def scalar(value: object) -> str:
 def quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())

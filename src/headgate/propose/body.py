@@ -8,12 +8,13 @@ from headgate.desired import champion
 from headgate.names import Digest, short
 from headgate.propose import evidence, proof
 from headgate.propose.actions import Situation
-from headgate.propose.words import code, day, escape, length, one_line
+from headgate.propose.words import code, escape
 from headgate.records import codec
 from headgate.records.judgement import Evaluation, Verdict
 from headgate.records.live import Analysis, DriftReport, LiveTag, Revision
 from headgate.specs.canary import Canary
 from headgate.specs.environment import Version
+from headgate.wording import day, length, one_line
 
 LIMIT = 59_000
 """Characters; forges refuse bodies above 65,536."""

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from headgate.names import short
-from headgate.propose.words import code, day, escape, interval, length, number, percent, signed, table, title
+from headgate.propose.words import code, escape, table
 from headgate.records.dataset import Window
 from headgate.records.judgement import Estimate, Evaluation, Finding, Number, Slice, Verdict
 from headgate.records.live import DriftReport
 from headgate.records.model import Model
 from headgate.stats.clustered import interval as bounds_of
 from headgate.stats.metrics import METRICS
+from headgate.wording import day, interval, length, number, percent, signed, title
 
 SLICES_SHOWN = 8
 FINDINGS_SHOWN = 40

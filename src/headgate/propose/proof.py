@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from headgate.names import short
-from headgate.propose.words import code, escape, percent, sparkline, table
+from headgate.propose.words import code, escape, table
 from headgate.records.live import Analysis, Answer, Revision
+from headgate.wording import percent, sparkline
 
 
 def failing(analysis: Analysis) -> list[Answer]:

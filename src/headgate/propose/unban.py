@@ -4,10 +4,11 @@ from headgate.desired import file_path
 from headgate.errors import PermanentError
 from headgate.names import Name, short
 from headgate.propose.actions import Action, Nothing, Open, Situation
-from headgate.propose.words import code, day, escape
+from headgate.propose.words import code, escape
 from headgate.records.change import Edit, Proposal, branch_parts
 from headgate.specs.environment import Ban
 from headgate.specs.writing import render_bans
+from headgate.wording import day
 
 MODEL_LENGTH = 6
 """Fewer characters of a digest could mean another model tomorrow."""

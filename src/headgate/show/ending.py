@@ -4,9 +4,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headgate.propose.words import BARS
+from headgate.errors import printable
 from headgate.records.story import Story
 from headgate.show.chapters import chapters
+from headgate.wording import BARS
 
 TONES = {"good": "green", "bad": "red", "plain": ""}
 EVENT_WIDTH = 30
@@ -35,15 +36,10 @@ def happened(story: Story) -> Table:
 
 def history(git_log: str) -> Text:
     """Return the env repo's history with its live and aborted tags in colour."""
-    text = Text("\n".join(printable(line) for line in git_log.splitlines()))
+    text = Text("\n".join(printable(line).rstrip() for line in git_log.splitlines()))
     text.highlight_regex(r"tag: live/[^,)]*", "green")
     text.highlight_regex(r"tag: aborted/[^,)]*", "red")
     return text
-
-
-def printable(line: str) -> str:
-    """Return a line that cannot steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in line).rstrip()
 
 
 def months(story: Story) -> Table:

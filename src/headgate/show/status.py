@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from headgate.names import short
-from headgate.propose.words import day
 from headgate.why import Row
+from headgate.wording import day
 
 HEADS = ("environment", "service", "live", "since", "state", "open", "bans")
 NOTHING = "no service in any environment\n  next: headgate propose, after a run that passed\n"

@@ -14,9 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from headgate.propose.words import interval, number, one_line, title
 from headgate.records.live import ColumnDrift, DriftReport
 from headgate.records.story import Hop, WindowPoint
+from headgate.wording import interval, number, one_line, title
 
 UPDATES_PER_SECOND = 4
 PLAIN_WIDTH = 140

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from headgate.names import short
-from headgate.propose.words import day, one_line
 from headgate.specs.environment import Version
 from headgate.why import History, Numbers, Reign
+from headgate.wording import counted, day, one_line
 
 INDENT = 10
 EARLIER_SHOWN = 4
@@ -101,15 +101,6 @@ def delivery(numbers: Numbers) -> Iterator[tuple[str, str]]:
     told += [f"{ago(numbers.lead_time)} to merge"] if numbers.lead_time is not None else []
     told += [f"{ago(numbers.time_to_restore)} to restore"] if numbers.time_to_restore is not None else []
     yield "so far", ", ".join(told)
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "revert"), counted(0, "revert")
-    ('1 revert', '0 reverts')
-    """
-    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def ago(length: timedelta) -> str:

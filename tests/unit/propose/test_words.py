@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.propose.words import code, escape, interval, number, one_line, signed, sparkline, table
+from headgate.propose.words import code, escape, table
+from headgate.wording import interval, number, one_line, signed, sparkline
 
 
 @pytest.mark.parametrize(

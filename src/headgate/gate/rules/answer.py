@@ -1,10 +1,10 @@
 """A rule's answer as a Finding: outcome, words and numbers."""
 
-from headgate.gate.rules.case import Case, title
+from headgate.gate.rules.case import Case
 from headgate.gate.rules.credible import Claim
-from headgate.gate.rules.wording import plain, signed, span
 from headgate.records.judgement import Estimate, Finding, Number, Role, VerdictOutcome
 from headgate.specs.gate import Rule
+from headgate.wording import interval, number, signed, title
 
 
 def answer(  # noqa: PLR0917 - the columns of a finding, in their order
@@ -49,7 +49,7 @@ def advice(claim: Claim, case: Case, detect: str) -> str:
 
 def delta_text(delta: Estimate, claim: Claim, metric: str) -> str:
     """Return `AUC +.010 [.002, .018]`."""
-    return f"{title(metric)} {signed(delta.value)} {span(claim.low, claim.high)}"
+    return f"{title(metric)} {signed(delta.value)} {interval(claim.low, claim.high)}"
 
 
 def role_numbers(case: Case, metric: str, other: Role, delta: Estimate, claim: Claim) -> tuple[Number, ...]:
@@ -63,4 +63,4 @@ def role_numbers(case: Case, metric: str, other: Role, delta: Estimate, claim: C
 
 def bound(limit: float, better: int, *, sign: bool = True) -> str:
     """Return a one-sided condition: `> -.005` where more is better, `< +.005` where less is."""
-    return f"{'>' if better > 0 else '<'} {signed(limit) if sign else plain(limit)}"
+    return f"{'>' if better > 0 else '<'} {signed(limit) if sign else number(limit)}"

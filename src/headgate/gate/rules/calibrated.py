@@ -5,9 +5,9 @@ import math
 from headgate.gate.rules.answer import advice, answer, days_of, unmeasured
 from headgate.gate.rules.case import Case, usable
 from headgate.gate.rules.credible import Claim, harm, within
-from headgate.gate.rules.wording import plain, signed, span
 from headgate.records.judgement import Calibration, Finding, Number
 from headgate.specs.gate import Calibrated
+from headgate.wording import interval, number, signed
 
 
 def judge(rule: Calibrated, case: Case) -> Finding:
@@ -17,12 +17,12 @@ def judge(rule: Calibrated, case: Case) -> Finding:
     if found is None or unit is None or not usable(found.in_the_large) or not math.isfinite(found.expected_error):
         return unmeasured(rule, "calibrated", "within limits", None, case)
     large, expected = rule.in_the_large * unit, rule.expected_error * unit
-    limit = f"mean within {plain(large)}, error < {plain(expected)}"
+    limit = f"mean within {number(large)}, error < {number(expected)}"
     said = judge_mean(rule, found, large, case)
     outcome = "fail" if found.expected_error >= expected else said.outcome
     reason = (
-        f"observed minus predicted mean {signed(found.in_the_large.value)} {span(said.low, said.high)}, "
-        f"expected calibration error {plain(found.expected_error)}{advice(said, case, plain(large))}"
+        f"observed minus predicted mean {signed(found.in_the_large.value)} {interval(said.low, said.high)}, "
+        f"expected calibration error {number(found.expected_error)}{advice(said, case, number(large))}"
     )
     numbers = (
         Number(label="observed - predicted", value=found.in_the_large.value, low=said.low, high=said.high),

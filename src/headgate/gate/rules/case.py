@@ -12,8 +12,6 @@ from headgate.stats.metrics import METRICS
 RELATIVE = frozenset({"rmse", "mae"})
 """Metrics in the label's unit: no margin suits every label, so margins are shares of the baseline's value."""
 
-TITLES = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score", "rmse": "RMSE", "mae": "MAE"}
-
 
 @dataclass(frozen=True)
 class Case:
@@ -67,15 +65,6 @@ class Case:
             days = self.days(clusters)
             return f"about {days:,} more day{'s' * (days != 1)}"
         return f"about {clusters:,} more {self.cluster_word}{'s' * (clusters != 1)}"
-
-
-def title(metric: str) -> str:
-    """Return a metric's name as people write it.
-
-    >>> title("log_loss"), title("auc")
-    ('log loss', 'AUC')
-    """
-    return TITLES.get(metric, metric)
 
 
 def direction(metric: str) -> int:

@@ -4,9 +4,9 @@ import math
 
 from headgate.gate.rules.answer import answer
 from headgate.gate.rules.case import Case
-from headgate.gate.rules.wording import counted
 from headgate.records.judgement import Finding, Number
 from headgate.specs.gate import EnoughRows
+from headgate.wording import counted
 
 
 def judge(rule: EnoughRows, case: Case) -> Finding:

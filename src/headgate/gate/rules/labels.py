@@ -3,10 +3,10 @@
 import math
 
 from headgate.gate.rules.answer import answer
-from headgate.gate.rules.case import Case, direction, title
-from headgate.gate.rules.wording import counted, span
+from headgate.gate.rules.case import Case, direction
 from headgate.records.judgement import Finding, Number, Role
 from headgate.specs.gate import LabelsCame
+from headgate.wording import counted, interval, title
 
 
 def judge(rule: LabelsCame, case: Case) -> Finding:
@@ -19,7 +19,7 @@ def judge(rule: LabelsCame, case: Case) -> Finding:
     seen = f"{missing:.1%} of labels never came ({counted(evaluation.labels_missing, 'row')})"
     if bounds:
         numbers.append(Number(label=f"worst case {metric} delta", value=None, low=bounds[0], high=bounds[1]))
-        seen += f"; worst case for the {title(metric)} delta to the {other} {span(*bounds)}"
+        seen += f"; worst case for the {title(metric)} delta to the {other} {interval(*bounds)}"
     if not math.isfinite(missing):
         return answer(rule, "labels", "fail", "cannot be judged: the share of missing labels is unknown", limit)
     if not missing:

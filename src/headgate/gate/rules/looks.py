@@ -2,9 +2,9 @@
 
 from headgate.gate.rules.answer import answer
 from headgate.gate.rules.case import Case
-from headgate.gate.rules.wording import plain
 from headgate.records.judgement import Finding, Number
 from headgate.specs.gate import Looks
+from headgate.wording import number
 
 
 def judge(rule: Looks, case: Case) -> Finding:
@@ -13,7 +13,7 @@ def judge(rule: Looks, case: Case) -> Finding:
     numbers = (Number(label="look", value=float(look)), Number(label="alpha", value=case.alpha))
     if look <= rule.at_most:
         return answer(
-            rule, "looks", "pass", f"look {look} at this holdout, at level {plain(case.alpha)}", limit, numbers
+            rule, "looks", "pass", f"look {look} at this holdout, at level {number(case.alpha)}", limit, numbers
         )
     reason = f"look {look} at this holdout: trying until one passes proves nothing; wait for later rows"
     return answer(rule, "looks", "fail", reason, limit, numbers)

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 from headgate.gate.rules.answer import answer
 from headgate.gate.rules.case import Case
-from headgate.gate.rules.wording import counted
 from headgate.records.judgement import Finding, Number
 from headgate.records.model import Model
 from headgate.specs.gate import NoOverlap
 from headgate.specs.reading import show_duration
+from headgate.wording import counted
 
 
 def judge(rule: NoOverlap, case: Case) -> Finding:

@@ -3,9 +3,9 @@
 from headgate.gate.rules.answer import advice, answer, bound, days_of, delta_text, role_numbers, unmeasured
 from headgate.gate.rules.case import Case, direction, usable
 from headgate.gate.rules.credible import Claim, claim
-from headgate.gate.rules.wording import plain
 from headgate.records.judgement import Finding, Role
 from headgate.specs.gate import Baseline, Gain, NonInferior
+from headgate.wording import number
 
 
 def better_than(
@@ -27,7 +27,7 @@ def better_than(
     aim = better * (more_than + detect) * unit
     said = claim(compared.delta, better * more_than * unit, aim, case.alpha)
     reason = f"{delta_text(compared.delta, said, metric)} {verdict_words(said, rule, other)}"
-    reason += advice(said, case, plain(detect * unit))
+    reason += advice(said, case, number(detect * unit))
     numbers = role_numbers(case, metric, other, compared.delta, said)
     return answer(rule, name, said.outcome, reason, limit, numbers, days_of(said, case))
 

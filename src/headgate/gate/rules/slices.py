@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from headgate.gate.rules.answer import advice, answer, bound, days_of
-from headgate.gate.rules.case import Case, direction, title, usable
+from headgate.gate.rules.case import Case, direction, usable
 from headgate.gate.rules.credible import WORST_FIRST, Claim, claim, harm
-from headgate.gate.rules.wording import counted, plain, signed, span
 from headgate.records.judgement import Estimate, Finding, Number, Slice
 from headgate.specs.gate import Slices
+from headgate.wording import counted, interval, number, signed, title
 
 SHOWN = 5
 
@@ -39,7 +39,7 @@ def judge(rule: Slices, case: Case) -> Finding:
     judged = [said for said in judge_each(rule, listed, better * rule.margin * unit, case) if said]
     if not judged:
         return none_judged(rule, name, limit, listed)
-    reason = worst_of(judged, len(listed), metric) + advice(judged[0].claim, case, plain(rule.margin * unit))
+    reason = worst_of(judged, len(listed), metric) + advice(judged[0].claim, case, number(rule.margin * unit))
     outcome, days = judged[0].claim.outcome, days_of(judged[0].claim, case)
     return answer(rule, name, outcome, reason, limit, numbers_of(judged), days)
 
@@ -75,7 +75,7 @@ def worst_of(judged: list[Judged], listed: int, metric: str) -> str:
     """Return the sentence about the slice that decides."""
     worst, claimed = judged[0], judged[0].claim
     small = f", {listed - len(judged)} too small to judge" if listed > len(judged) else ""
-    delta = f"{title(metric)} {signed(worst.delta.value)} {span(claimed.low, claimed.high)}"
+    delta = f"{title(metric)} {signed(worst.delta.value)} {interval(claimed.low, claimed.high)}"
     return f"worst of {len(judged)} judged: {worst.name} {delta}{small}"
 
 

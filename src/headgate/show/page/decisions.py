@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from headgate.names import short
 from headgate.propose.evidence import leading
-from headgate.propose.words import day, interval, number, percent
 from headgate.records.judgement import Finding
 from headgate.records.live import Analysis
 from headgate.records.story import RefusalNote, SplitNote, Story, VerdictNote
 from headgate.show.page import markdown, plots
 from headgate.show.page.markup import Markup, element, folded, joined, table
+from headgate.wording import day, interval, number, percent
 
 BODIES_LIMIT = 100_000
 """Characters of all pull requests together: the page stays small enough to send."""

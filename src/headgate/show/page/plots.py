@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from headgate.names import short
-from headgate.propose.words import interval, number, percent, title
 from headgate.records.story import LookNote, PromotionNote, Story, WindowPoint
 from headgate.show.page.markup import Markup, element
 from headgate.show.page.svg import WIDTH, Frame, drawn, label, room
+from headgate.wording import interval, number, percent, title
 
 LEGEND_STEP = 118
 LOOKS_DRAWN = 60

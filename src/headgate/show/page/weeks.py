@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from headgate.propose.words import interval, number, title
 from headgate.records.live import ColumnDrift, DriftReport
 from headgate.records.story import Story
 from headgate.show.page import plots
 from headgate.show.page.markup import Markup, element, folded, joined, scrolling, table
 from headgate.show.timeline import times
+from headgate.wording import interval, number, title
 
 MARKS = {"drifted": "drifted", "insufficient_data": "thin"}
 WINDOWS_SHOWN = 60

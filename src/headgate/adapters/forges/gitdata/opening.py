@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pygit2
 
+from headgate import wording
 from headgate.adapters.forges.gitdata import history, pulls, refs, trees
 from headgate.errors import MovedError, PermanentError
 from headgate.records.change import Proposal, PullRequest
@@ -86,4 +87,4 @@ def check_branch(proposal: Proposal) -> None:
 
 def one_line(text: str) -> str:
     """Return text as a title: one line, printable, at most 200 characters."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:TITLE_LENGTH] or "untitled"
+    return wording.one_line(text, TITLE_LENGTH) or "untitled"
