@@ -87,7 +87,7 @@ def propose(
         cause_note(answered, project),
         canary=project.spec.canary,
         run=run,
-        at=at,
+        at=project.clock(),
     )
     done = perform(actions, project.forge)
     leave(done, out, output, project, summary(done))
@@ -98,7 +98,7 @@ def situation(project: Project, standing: Standing) -> Situation:
     return Situation(
         environment=standing.environment,
         desired=standing.desired,
-        tags=standing.tags,
+        tags=(*standing.tags, *standing.earlier),
         pull_requests=tuple(project.forge.pull_requests(project.spec.service)),
     )
 

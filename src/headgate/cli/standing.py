@@ -18,6 +18,9 @@ class Standing:
     environment: Name
     desired: Desired
     tags: tuple[LiveTag, ...]
+    """Of this environment."""
+    earlier: tuple[LiveTag, ...]
+    """Of the environment that comes before it: a model is live there first, and soaks."""
     champion: Model | None
     """The last model that reached Healthy here."""
     anchor: Model | None
@@ -28,17 +31,24 @@ def standing(forge: Forge, service: Name, environment: str | None, model: Callab
     """Return where a service stands in the named environment, or in the first of promotion.yaml."""
     desired = desired_now(forge)
     name = desired.environment_order(environment).name if environment else desired.order()[0].name
-    kinds = [f"{kind}/{name}/{service}/" for kind in ("live", "aborted")]
-    tags = tuple(history(live_tags(tag.message for kind in kinds for tag in forge.tags(kind)), name, service))
+    before = desired.environment_order(name).after
+    tags = tags_of(forge, service, name)
     first = next((tag for tag in tags if tag.outcome == "live"), None)
     last = champion(tags, name, service)
     return Standing(
         environment=name,
         desired=desired,
         tags=tags,
+        earlier=tags_of(forge, service, before) if before else (),
         champion=model(last.revision.model) if last else None,
         anchor=model(first.revision.model) if first else None,
     )
+
+
+def tags_of(forge: Forge, service: Name, environment: Name) -> tuple[LiveTag, ...]:
+    """Return a service's live and aborted tags of one environment, oldest first."""
+    kinds = [f"{kind}/{environment}/{service}/" for kind in ("live", "aborted")]
+    return tuple(history(live_tags(tag.message for kind in kinds for tag in forge.tags(kind)), environment, service))
 
 
 def desired_now(forge: Forge) -> Desired:
