@@ -9,6 +9,7 @@ import msgspec
 
 from headgate.names import Commit, Digest, Uri
 from headgate.records.change import Edit, Proposal, PullRequest
+from headgate.records.cluster import Order, Rollout, Unreadable, Workflow
 from headgate.records.live import Track
 
 
@@ -140,3 +141,22 @@ class Metrics(Protocol):
 
     def ask(self, question: str, limit: float, service: str, track: Track, since: datetime) -> Count | None:
         """Return counts since the step began, None when there is no data; TransientError when unreachable."""
+
+
+class Cluster(Protocol):
+    """Where services run and pipelines are started; every write may be done twice."""
+
+    def rollouts(self) -> tuple[list[Rollout], list[Unreadable]]:
+        """Return every Rollout that bears our label, by namespace and name, and those nobody can read."""
+
+    def workflows(self) -> tuple[list[Workflow], list[Unreadable]]:
+        """Return every Workflow that bears our label, by name, and those nobody can read."""
+
+    def start(self, order: Order) -> bool:
+        """Create a Workflow: True, or False when one of its name is there already, whatever became of it."""
+
+    def abort(self, rollout: Rollout) -> None:
+        """Put all traffic back on stable; one that is aborted already is fine, one that is gone too."""
+
+    def promote(self, rollout: Rollout) -> None:
+        """Skip the remaining steps of this very revision; MovedError when the Rollout has another one meanwhile."""
