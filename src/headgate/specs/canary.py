@@ -31,4 +31,13 @@ class Canary(Spec, frozen=True, kw_only=True):
     deadline: timedelta = timedelta(hours=2)
     """A canary held this long ends, without ban or revert."""
     questions: tuple[str, ...] = ("errors", "p99")
+    """What is asked of the canary: `errors`, `p99`."""
     limits: Limits = Limits()
+    """What the answers are held to."""
+    interval: timedelta = timedelta(seconds=10)
+    """How often a cluster asks; the ring on one machine asks after every answer."""
+    surge: bool = True
+    """The canary's pods come on top of all stable ones, so that going back takes no pod's start. `false` lets the stable
+    ones shrink as the canary grows: half the GPUs, and an abort waits for pods."""
+    warm: timedelta = timedelta(minutes=10)
+    """How long the old pods stay after a promotion, so that going back takes no pod's start. Not with `surge: false`."""

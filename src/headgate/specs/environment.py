@@ -15,69 +15,153 @@ class Faults(Spec, frozen=True, kw_only=True):
     """Faults put in on purpose, to try the canary; all off by default."""
 
     delay_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0.0
+    """How much later each answer comes, in milliseconds."""
     fail_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Share of requests answered with a 500."""
 
 
 class App(Spec, frozen=True, kw_only=True):
     """app.yaml: which chart and runtime version render the service."""
 
     chart: str = "0.1.0"
+    """The version of headgate-service under charts/ that renders the service."""
     runtime: str = "0.1.0"
+    """The version of the server: of the ServingRuntime `headgate-<runtime>`, or of the image's tag in mode fastapi."""
+    mode: Literal["kserve", "fastapi"] = "kserve"
+    """Who makes the pod's template: an InferenceService, or the chart itself."""
+    image: str | None = None
+    """The server's image in full, better by digest; for a service whose features need packages of their own."""
+
+
+Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
+
+
+class Resources(Spec, frozen=True, kw_only=True):
+    """What one pod gets."""
+
+    cpu: Quantity = "250m"
+    """Cores it asks for; what an autoscaler's percentage is of."""
+    cpu_limit: Quantity | None = None
+    """Cores it may use; by default one more than `threads`, as a throttled server is a slow one."""
+    memory: Quantity = "768Mi"
+    """Memory it asks for, and may use."""
+    gpu: Annotated[int, Meta(ge=0, le=64)] = 0
+    """GPUs of one pod. A canary takes as many again, see canary.surge."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """What the cluster calls them."""
+
+
+class Autoscaling(Spec, frozen=True, kw_only=True):
+    """A HorizontalPodAutoscaler on the Rollout; `replicas` is not rendered then."""
+
+    min: Annotated[int, Meta(ge=1, le=1000)] = 2
+    """At least this many pods."""
+    max: Annotated[int, Meta(ge=1, le=1000)] = 10
+    """At most this many pods."""
+    cpu_percent: Annotated[int, Meta(ge=1, le=1000)] = 70
+    """Of resources.cpu, on average: more adds pods, less takes them away."""
+
+
+class Toleration(Spec, frozen=True, kw_only=True, rename="camel"):
+    """A taint of nodes that the pods put up with, in Kubernetes' own words."""
+
+    key: str | None = None
+    """The taint's key; none: all."""
+    operator: Literal["Exists", "Equal"] = "Equal"
+    """Whether the value must be equal."""
+    value: str | None = None
+    """The taint's value."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """The taint's effect; none: all."""
 
 
 class Serving(Spec, frozen=True, kw_only=True):
     """serving.yaml: how the model is run; the canary plan is here because it is the environment's choice."""
 
     replicas: Annotated[int, Meta(ge=1, le=100)] = 1
+    """Pods, where no autoscaler decides."""
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """ONNX Runtime intra-op threads per worker."""
     faults: Faults = field(default_factory=Faults)
+    """Faults on purpose, to try the canary."""
     canary: Canary | None = None
+    """The canary plan; it wins over the one of service.yaml, which a cluster does not see."""
+    resources: Resources = field(default_factory=Resources)
+    """What one pod gets."""
+    autoscaling: Autoscaling | None = None
+    """How many pods there are, by load; none: `replicas`."""
+    node_selector: dict[str, str] = field(default_factory=dict)
+    """Labels of the nodes that the pods run on."""
+    tolerations: tuple[Toleration, ...] = ()
+    """Taints of nodes that the pods put up with."""
 
 
 class ModelPin(Spec, frozen=True, kw_only=True):
     """Which model, by digest."""
 
     name: NameField
+    """The service it is a model of."""
     version: str
+    """What people call it."""
     sha256: DigestField
+    """Its package's digest."""
 
 
 class DataPin(Spec, frozen=True, kw_only=True):
     """Which rows made it."""
 
     sha256: DigestField
+    """The dataset's digest."""
     start: datetime | None = None
+    """The window's first event time."""
     end: datetime | None = None
+    """The window's end."""
     train_end: datetime | None = None
+    """Where the rows it learned from end."""
     tune_end: datetime | None = None
+    """Where the rows it was tuned on end."""
 
 
 class CauseNote(Spec, frozen=True, kw_only=True):
     """Why this model was made."""
 
     cause: Cause
+    """Drift, performance, schedule, data or a person."""
     detail: str
+    """What was seen, in words."""
     trigger: str | None = None
+    """The trigger's key."""
 
 
 class Version(Spec, frozen=True, kw_only=True, rename={"storage_uri": "storageUri"}):
     """version.yaml: the one file a promotion edits. The chart reads only `storageUri`; the rest is why."""
 
     storage_uri: str
+    """Where the store keeps the model: `models/<service>/<sha256>`, relative to the environment's `store`."""
     model: ModelPin
+    """Which model."""
     dataset: DataPin
+    """Which rows made it."""
     code: str
+    """Digest of the service's own files that made it."""
     commit: str | None = None
+    """Their commit in the model repo."""
     lock: str
+    """Digest of the packages it was made with."""
     seed: int
+    """The seed it was made with."""
     verdict: DigestField
+    """Digest of the gate's verdict."""
     evidence: DigestField
+    """Digest of everything the verdict rests on."""
     summary: str
     """The verdict's leading line, as in the pull request's first table row."""
     replaces: DigestField | None = None
+    """The model that was champion before it."""
     cause: CauseNote
+    """Why it was made."""
     run: str | None = None
+    """The run that made it."""
 
 
 class Ban(Spec, frozen=True, kw_only=True):
@@ -113,8 +197,43 @@ class Promotion(Spec, frozen=True, kw_only=True):
     environments: tuple[EnvironmentOrder, ...]
 
 
+class NetworkPolicy(Spec, frozen=True, kw_only=True):
+    """Who may reach a service's pods, and whom they may reach; effective where the cluster's network enforces it."""
+
+    from_namespaces: tuple[str, ...] = ()
+    """Namespaces whose pods may send requests and scrape: the router's, Prometheus's."""
+    to_cidrs: tuple[str, ...] = ()
+    """Networks that the pods may reach, for the store; none: every one. Name resolution is always allowed."""
+
+
 class Environment(Spec, frozen=True, kw_only=True):
-    """environment.yaml: where an environment is."""
+    """environment.yaml: where an environment is. What a cluster needs may be left out where there is none."""
 
     cluster: str = "local"
+    """The cluster's name in Argo CD; `local` is the ring on one machine."""
     namespace: str = "default"
+    """Where the environment's services run."""
+    store: Annotated[str, Meta(pattern=r"^s3://[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9._-]+)*$")] | None = None
+    """Where models are kept: `s3://<bucket>[/<prefix>]`. Its keys are in Secret `headgate-store`, as AWS_… variables."""
+    repository: str = "headgate"
+    """Headgate's image without its tag, which is app.yaml's `runtime`."""
+    pull_secrets: tuple[str, ...] = ()
+    """Secrets of the namespace that images are pulled with."""
+    service_account: str = "default"
+    """Whom the pods run as; its token is not mounted."""
+    router: Literal["traefik", "istio", "gatewayAPI"] = "traefik"
+    """Who shares requests out between stable and canary. The last two are rendered and checked, not tried."""
+    domain: str | None = None
+    """A service is answered at `<service>.<domain>`."""
+    entry_points: tuple[str, ...] = ("web",)
+    """Traefik's entry points that services are reached by."""
+    gateway: str | None = None
+    """Istio's or the Gateway API's Gateway, `<namespace>/<name>`."""
+    entry: str | None = None
+    """The router's address inside the cluster, such as `http://traefik.traefik`; `helm test` asks there."""
+    prometheus: str = "http://prometheus-operated.monitoring:9090"
+    """Whom a canary's questions are asked of."""
+    pod_monitor: bool = True
+    """Have the Prometheus operator scrape the pods; else scrape them yourself, see the chart's README."""
+    network_policy: NetworkPolicy | None = None
+    """Close the pods to all but the named; none: they are open."""
