@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from headgate.cli.answering import TriggerGiven, answered
 from headgate.cli.moments import AsOf, GateFrom, moment
 from headgate.cli.propose import Proposed
 from headgate.cli.wiring import (
@@ -25,10 +26,9 @@ from headgate.graph.engines.local import Run, StepEnd
 from headgate.graph.engines.local import run as run_graph
 from headgate.graph.step import CONTINUOUS_TRAINING
 from headgate.names import run_name
-from headgate.records.codec import decode, digest
+from headgate.records.codec import decode
 from headgate.records.dataset import ValidationReport
 from headgate.records.judgement import Verdict
-from headgate.records.live import Trigger
 
 app = typer.Typer(add_completion=False)
 MOST_TOLD = 6
@@ -46,36 +46,25 @@ def run(
     environment: EnvironmentName = None,
     as_of: AsOf = None,
     gate_from: GateFrom = None,
-    trigger: Annotated[
-        Path | None, typer.Option("--trigger", help="The trigger this run answers.", metavar="FILE")
-    ] = None,
+    trigger: TriggerGiven = None,
     source: Annotated[str | None, typer.Option("--source", help="Read this instead of data.reader.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The run's name; default: from what it answers.")] = None,
 ) -> None:
     """Run the pipeline: each step a process of its own, skipped when its inputs were seen before."""
     project = open_project(service, workspace)
-    cause = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
-    collect_arguments = options(("--as-of", as_of), ("--gate-from", gate_from), ("--source", source))
+    cause = answered(trigger)
     moment(as_of), moment(gate_from)
-    name = run_name(name or f"ct-{project.spec.service}-{cause.key if cause else by_hand(collect_arguments)}")
+    name = run_name(name or f"ct-{project.spec.service}-{cause.key if cause else by_hand(as_of, gate_from, source)}")
     plan = Run(
         graph=CONTINUOUS_TRAINING,
         folder=project.workspace.runs / name,
         cache=project.workspace.cache,
         program=(sys.executable, "-m", "headgate"),
         common=options(("--service", str(project.service_file)), ("--workspace", str(project.workspace.root))),
-        arguments={
-            "collect": collect_arguments,
-            "evaluate": options(("--environment", environment)),
-            "gate": options(("--environment", environment)),
-            "propose": options(
-                ("--environment", environment),
-                ("--trigger", str(trigger) if trigger else None),
-                ("--run", name),
-                ("--as-of", as_of),
-            ),
-            "track": options(("--run", name)),
-        },
+        arguments=arguments(
+            {"as-of": as_of, "gate-from": gate_from, "environment": environment, "trigger": trigger, "run": name},
+            source,
+        ),
         facts=facts(project, environment),
     )
     console = Console(stderr=True, soft_wrap=True)
@@ -92,7 +81,7 @@ def facts(project: Project, environment: str | None) -> dict[str, str]:
     """Return what each verb depends on beside its record: code, lock, champion, policy."""
     live = project.live(environment)
     roles = f"{live.champion.sha256 if live.champion else '-'} {live.anchor.sha256 if live.anchor else '-'}"
-    pack = digest(packs.load(project.spec.gate, project.spec.metrics[0]))
+    pack = packs.digest_of(packs.load(project.spec.gate, project.spec.metrics[0]))
     learned = f"{project.code} {project.lock}"
     return {
         "validate": project.contract_digest,
@@ -106,8 +95,16 @@ def options(*pairs: tuple[str, str | None]) -> tuple[str, ...]:
     return tuple(word for name, value in pairs if value is not None for word in (name, value))
 
 
-def by_hand(arguments: tuple[str, ...]) -> str:
-    return hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:12]
+def by_hand(*asked: str | None) -> str:
+    return hashlib.sha256("\0".join(one or "" for one in asked).encode()).hexdigest()[:12]
+
+
+def arguments(given: Mapping[str, str | None], source: str | None) -> dict[str, tuple[str, ...]]:
+    """Return what each verb is given of the run's parameters."""
+    by_verb = {
+        step.verb: options(*((f"--{name}", given[name]) for name in step.takes)) for step in CONTINUOUS_TRAINING
+    }
+    return by_verb | {"collect": (*by_verb["collect"], *options(("--source", source)))}
 
 
 def show(end: StepEnd, plan: Run, console: Console) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from headgate.errors import PermanentError
+from headgate.gate import packs
 from headgate.gate.rules import (
     baseline,
     calibrated,
@@ -76,7 +77,7 @@ def judge(
 
 def policy_name(pack: Pack) -> str:
     """Return `balanced@<digest, first 12>`: the same name is the same rules."""
-    return f"{pack.pack}@{short(digest(pack))}"
+    return f"{pack.pack}@{short(packs.digest_of(pack))}"
 
 
 def applies(rule: AnyRule, spec: Service) -> bool:

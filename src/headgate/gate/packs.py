@@ -5,7 +5,8 @@ from importlib.resources import files
 import msgspec
 
 from headgate.errors import PermanentError
-from headgate.names import did_you_mean
+from headgate.names import Digest, did_you_mean
+from headgate.records import codec
 from headgate.specs.gate import AnyRule, Gate, Pack
 from headgate.specs.reading import parse
 from headgate.stats.metrics import METRICS
@@ -43,6 +44,16 @@ def merged(pack: Pack, gate: Gate, lead: str | None) -> Pack:
         rules[key_of(rule, lead)] = rule
     alpha = pack.alpha if gate.alpha is None else gate.alpha
     return msgspec.structs.replace(pack, alpha=alpha, rules=tuple(rules.values()))
+
+
+def digest_of(pack: Pack) -> Digest:
+    """Return the sha256 of the name, the level and every value of every rule, those that nobody wrote included.
+
+    Documents that people write leave defaults out; a default that changes in the code is another policy all the same.
+    """
+    rules = [{"rule": rule.__struct_config__.tag, **msgspec.structs.asdict(rule)} for rule in pack.rules]
+    said = {"pack": pack.pack, "alpha": pack.alpha, "rules": rules}
+    return codec.digest_of(msgspec.json.encode(said, order="sorted"))
 
 
 def key_of(rule: AnyRule, lead: str | None) -> Key:

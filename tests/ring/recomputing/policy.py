@@ -29,8 +29,7 @@ RULES: dict[str, dict[str, Any]] = {
     "calibrated": {"in_the_large": ..., "expected_error": ..., "require": "no_harm_shown"},
     "latency": {"p99_ms": ...},
 }
-"""What each rule says, in the order in which it is written to be digested, and what is then left out as said anyway;
-`...` the file must say."""
+"""What each rule says where the file is silent; `...` the file must say."""
 WORST_FIRST = ("fail", "inconclusive", "pass")
 SHOWN_SLICES = 5
 SHOWN_LEAKS = 3
@@ -40,7 +39,7 @@ Claim = tuple[str, float, float, int | None]
 
 
 def pack() -> Record:
-    """Return the pack with its defaults written out."""
+    """Return the pack with its defaults written out, as the code has them."""
     read: Record = yaml.safe_load(PACK.read_text(encoding="utf-8"))
     rules = [{"rule": one["rule"], "severity": "error", **RULES[one["rule"]], **one} for one in read["rules"]]
     unsaid = [f"{rule['rule']}: {key}" for rule in rules for key, value in rule.items() if value is ...]
@@ -50,13 +49,9 @@ def pack() -> Record:
 
 
 def name_of(policy: Record) -> str:
-    """Return `balanced@<the first 12 of the sha256 of its JSON>`."""
-    unsaid = {kind: {"severity": "error", **said} for kind, said in RULES.items()}
-    rules = [
-        {key: value for key, value in rule.items() if key == "rule" or value != unsaid[rule["rule"]][key]}
-        for rule in policy["rules"]
-    ]
-    written = json.dumps({**policy, "rules": rules}, indent=2, ensure_ascii=False) + "\n"
+    """Return `balanced@<the first 12 of the sha256 of its JSON>`: every value, in the order of the alphabet."""
+    rules = {key: policy[key] for key in ("pack", "alpha", "rules")}
+    written = json.dumps(rules, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"{policy['pack']}@{hashlib.sha256(written.encode()).hexdigest()[:12]}"
 
 

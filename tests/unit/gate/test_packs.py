@@ -7,7 +7,7 @@ import pytest
 from headgate.errors import PermanentError
 from headgate.gate.judge import policy_name
 from headgate.gate.packs import FOLDER, load, names
-from headgate.specs.gate import AnyRule, Floor, Gain, Gate, NonInferior
+from headgate.specs.gate import AnyRule, Floor, Gain, Gate, NonInferior, Pack
 
 
 def test_an_unknown_pack_is_refused_with_the_one_that_may_be_meant() -> None:
@@ -91,3 +91,24 @@ def test_the_policys_name_changes_with_its_rules() -> None:
     assert policy_name(plain) == policy_name(again)
     assert policy_name(plain) != policy_name(mine)
     assert re.fullmatch(r"balanced@[0-9a-f]{12}", policy_name(mine))
+
+
+def test_a_default_that_changes_in_the_code_changes_the_policys_name() -> None:
+    """What a file leaves unsaid is a rule too: a spelled-out default is the same policy, another default another."""
+
+    class Stricter(Gain, frozen=True, kw_only=True, tag="gain"):
+        """Gain, as a later version of the code may have it."""
+
+        detect: float = 0.02
+
+    unsaid, said, later = (
+        Pack(pack="mine", why="a trial", rules=(rule,)) for rule in (Gain(), Gain(detect=0.01), Stricter())
+    )
+
+    assert policy_name(unsaid) == policy_name(said)
+    assert policy_name(unsaid) != policy_name(later)
+
+
+def test_the_reason_for_a_pack_is_no_rule() -> None:
+    """Better words for the same rules leave verdicts comparable."""
+    assert policy_name(Pack(pack="mine", why="a", rules=())) == policy_name(Pack(pack="mine", why="b", rules=()))
