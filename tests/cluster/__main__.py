@@ -1,8 +1,42 @@
-"""`python -m cluster build [NAME…]`."""
+"""`python -m cluster up | down | status | build [PROGRAM…]`."""
 
 import sys
 
+import typer
+
 from cluster.build import build
+from cluster.down import down, traces
+from cluster.process import processes
+from cluster.site import Site
+from cluster.up import up
+
+
+def status() -> None:
+    """Print each process and whether it runs."""
+    for name, process in processes().items():
+        typer.echo(f"{'runs' if process.alive() else 'ended':6} {name:24} {process.log}")
+
+
+def main(words: list[str]) -> int:
+    """Do what the first word says."""
+    match words:
+        case ["up"]:
+            site = up()
+            typer.echo(f"export KUBECONFIG={site.kubeconfig}")
+        case ["down"]:
+            down()
+            for trace in traces():
+                typer.echo(f"left: {trace}")
+        case ["status"]:
+            Site.load()
+            status()
+        case ["build", *names]:
+            build(names)
+        case _:
+            typer.echo(__doc__, err=True)
+            return 2
+    return 0
+
 
 if __name__ == "__main__":
-    build(sys.argv[2:])
+    sys.exit(main(sys.argv[1:]))

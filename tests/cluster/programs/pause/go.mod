@@ -1,0 +1,3 @@
+module headgate.test/pause
+
+go 1.24.0

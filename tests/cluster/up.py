@@ -1,0 +1,127 @@
+"""Starts everything, each part as soon as what it needs is there."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
+
+from cluster import images, network, node, pki, plane
+from cluster.build import build
+from cluster.kubectl import get, until
+from cluster.site import Site, running
+
+Part = Callable[[Site], None]
+COMMANDS = (
+    "go",
+    "gcc",
+    "containerd",
+    "ctr",
+    "runc",
+    "iptables",
+    "ip",
+    "conntrack",
+    "debootstrap",
+    "redis-server",
+    "prometheus-alertmanager",
+    "git",
+)
+DEBIAN = (
+    "containerd runc containernetworking-plugins prometheus-alertmanager redis-server debootstrap "
+    "iptables conntrack gcc git"
+)
+
+
+def image_pause(site: Site) -> None:
+    """Import what every pod needs first."""
+    images.load(site, images.pause())
+
+
+def image_headgate(site: Site) -> None:
+    """Import Headgate as the checkout is now."""
+    images.load(site, images.headgate())
+
+
+def image_executor(site: Site) -> None:
+    """Import what Argo Workflows puts into its pods."""
+    images.load(site, images.executor())
+
+
+def ready(site: Site) -> None:
+    """Wait until the node takes pods."""
+
+    def waits() -> str | None:
+        nodes = get(site, "nodes")["items"]
+        conditions = nodes[0]["status"]["conditions"] if nodes else []
+        said = {one["type"]: one for one in conditions}.get("Ready", {"status": "no", "message": "not registered"})
+        return None if said["status"] == "True" else str(said["message"])
+
+    until(waits, "the node to be Ready")
+
+
+PARTS: dict[Part, set[Part]] = {
+    pki.certify: set(),
+    network.bridge: set(),
+    plane.etcd: set(),
+    plane.apiserver: {plane.etcd, pki.certify, network.bridge},
+    plane.controllers: {plane.apiserver},
+    node.containerd: set(),
+    node.kubelet: {plane.apiserver, node.containerd},
+    node.proxy: {plane.apiserver},
+    node.names: {plane.apiserver},
+    image_pause: {node.containerd},
+    image_headgate: {image_pause},
+    image_executor: {image_pause},
+    ready: {node.kubelet, image_pause},
+}
+"""Each part and what must be there first."""
+
+
+def up() -> Site:
+    """Build what is missing, then start the cluster; if a part fails, what was started stays for a look."""
+    _refuse()
+    build()
+    site = Site.choose()
+    site.save()
+    _play(site)
+    return site
+
+
+def _play(site: Site) -> None:
+    began = time.monotonic()
+    order = TopologicalSorter(PARTS)
+    order.prepare()
+    with ThreadPoolExecutor(len(PARTS)) as pool:
+        doing: dict[Future[None], tuple[Part, float]] = {}
+        while order.is_active():
+            doing |= {pool.submit(part, site): (part, time.monotonic()) for part in order.get_ready()}
+            done, _ = wait(doing, return_when=FIRST_COMPLETED)
+            for future in done:
+                part, started = doing.pop(future)
+                future.result()
+                order.done(part)
+                _tell(part, time.monotonic() - began, time.monotonic() - started)
+
+
+def _tell(part: Part, at: float, took: float) -> None:
+    name = f"{part.__module__.rpartition('.')[2]}.{part.__name__}"
+    sys.stderr.write(f"{at:6.1f} s  {name} ({took:.1f} s)\n")
+
+
+def _refuse() -> None:
+    if os.geteuid():
+        raise SystemExit(
+            "error: a node needs root; next: sudo make cluster, or a cluster of yours by HEADGATE_E2E_CLUSTER"
+        )
+    if missing := [name for name in COMMANDS if not shutil.which(name)]:
+        raise SystemExit(
+            f"error: not installed: {', '.join(missing)}; next: apt-get install {DEBIAN}, and Go from go.dev"
+        )
+    if (running() / "site.json").exists():
+        raise SystemExit("error: a cluster runs, or was left; next: make cluster-down")
+    if found := network.foreign():
+        raise SystemExit(
+            f"error: another Kubernetes node is on this machine: {found}; next: use it by HEADGATE_E2E_CLUSTER"
+        )
