@@ -27,7 +27,9 @@ class Output(StrEnum):
 FromFile = Annotated[
     Path | None,
     typer.Option(
-        "--from", help="The record to start from, or an evidence's digest. Default: the latest.", metavar="FILE"
+        "--from",
+        help="The record to start from, or a model's or an evidence's digest. Default: the latest.",
+        metavar="FILE",
     ),
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Also write the record here.", metavar="FILE")]
@@ -38,7 +40,9 @@ def take(expected: type[R], source: Path | None, project: Project) -> R:
     """Return the record in `source`, or the latest of its kind in the workspace."""
     path = source or latest(expected, project)
     if source and not source.exists() and re.fullmatch(DIGEST_PATTERN, str(source)):
-        return decode(project.store.get(Uri(f"evidence/{source}.json")), expected, f"evidence {short(str(source))}")
+        if issubclass(expected, Model):
+            return cast("R", project.model(Digest(str(source))))
+        return evidence(expected, str(source), project)
     try:
         content = path.read_bytes()
     except FileNotFoundError as err:
@@ -75,3 +79,14 @@ def latest(expected: type[Record], project: Project) -> Path:
 
 def kind(expected: type[Record]) -> str:
     return str(expected.__struct_config__.tag).partition("/")[0]
+def evidence(expected: type[R], digest: str, project: Project) -> R:
+    """Return a record that was judged, as pull requests name it."""
+    uri = Uri(f"evidence/{digest}.json")
+    if not project.store.has(uri):
+        raise PermanentError(
+            f"evidence {short(digest)} is not in the store of workspace {str(project.workspace.root)!r}",
+            next_step="name the workspace that judged it: --workspace DIR, or HEADGATE_WORKSPACE",
+        )
+    return decode(project.store.get(uri), expected, f"evidence {short(digest)}")
+
+

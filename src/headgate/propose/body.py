@@ -53,7 +53,7 @@ def promotion(
         f"`storageUri` of one InferenceService: {code(version.storage_uri, 200)}. {canary_plan(canary)}",
         f"**Undo:** {way_back(situation, service)}",
         "",
-        *provenance(verdict, evaluation, version),
+        *provenance(verdict, evaluation, version, situation),
         "",
         mark(verdict.model.sha256, settings, version.verdict, verdict.judged_at),
     ]
@@ -97,13 +97,15 @@ def canary_plan(canary: Canary) -> str:
     )
 
 
-def provenance(verdict: Verdict, evaluation: Evaluation, version: Version) -> list[str]:
+def provenance(verdict: Verdict, evaluation: Evaluation, version: Version, situation: Situation) -> list[str]:
     """Return the folded part: everything the model was made from, by digest."""
     model = evaluation.model
     params = [f"{one_line(str(key), 40)}={one_line(str(value), 60)}" for key, value in sorted(model.params.items())]
     commit = f" · commit {code(version.commit, 40)}" if version.commit else ""
     run = f" · run {code(version.run, 80)}" if version.run else ""
     trigger = f" · trigger {code(version.cause.trigger, 40)}" if version.cause.trigger else ""
+    is_first = situation.desired.order()[0].name == situation.environment
+    elsewhere = "" if is_first else f" --environment {situation.environment}"
     return [
         "<details><summary>Provenance</summary>",
         "",
@@ -119,7 +121,7 @@ def provenance(verdict: Verdict, evaluation: Evaluation, version: Version) -> li
         f"- params {code(', '.join(params[:PARAMS_SHOWN]) or 'none', 2000)}",
         f"- evidence {code(f'sha256:{verdict.evaluation}')} · predictions {code(short(evaluation.predictions_sha256))}",
         "",
-        f"Judge again: `headgate gate --from {verdict.evaluation}`",
+        f"Judge again: `headgate gate --from {verdict.evaluation}{elsewhere}`",
         "</details>",
     ]
 

@@ -53,9 +53,11 @@ def test_a_model_goes_to_prod_when_it_has_soaked_in_dev(two: Terminal) -> None:
     soaking = two("propose", "-e", "prod").out
     later = datetime.now(UTC) + timedelta(days=2, hours=1)
     soaked = two("propose", "-e", "prod", "--as-of", later.isoformat()).out
+    again = two("pr", "show", 2).out
     two("pr", "merge", 2)
 
     assert "was not live in dev yet" in unproven
     assert "soaks in dev until" in soaking
     assert "pull request #2 open: orders → prod" in soaked
+    assert " --environment prod`" in again.partition("Judge again: `headgate gate")[2].partition("\n")[0]
     assert served == ride(two, "prod")
