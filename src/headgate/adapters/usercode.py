@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 from headgate.errors import HeadgateError, PermanentError
 from headgate.features import blame
-from headgate.names import Digest, did_you_mean
+from headgate.names import COMMIT_PATTERN, Commit, Digest, did_you_mean
 
 CODE = {".py", ".yaml", ".yml", ".sql"}
 NOT_CODE = {"__pycache__", "node_modules", "mlruns", "build", "dist"}
@@ -139,6 +140,22 @@ def files(root: Path) -> Iterator[Path]:
 def is_ours(folder: Path) -> bool:
     foreign = any((folder / mark).exists() for mark in ("pyvenv.cfg", ".git", "HEAD"))
     return not folder.name.startswith(".") and folder.name not in NOT_CODE and not foreign
+
+
+def checked_out(work_tree: Path) -> Commit:
+    """Return the commit that a Git work tree has checked out."""
+    git = work_tree / ".git"
+    try:
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        text = (git / head.removeprefix("ref: ")).read_text(encoding="utf-8") if head.startswith("ref: ") else head
+    except OSError as err:
+        raise PermanentError(
+            f"{str(work_tree)!r} has no commit checked out: {err.strerror} of {err.filename!r}",
+            next_step="give --checkout a Git work tree that was just cloned",
+        ) from err
+    if not re.fullmatch(COMMIT_PATTERN, text.strip()):
+        raise PermanentError(f"HEAD of {str(work_tree)!r} names no commit", found=text[:80])
+    return Commit(text.strip())
 
 
 def headgate_version() -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from headgate.adapters import datasets
-from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
+from headgate.cli.exchange import Fields, OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, GateFrom, day, moment
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.collect import cut, describe
@@ -27,6 +27,7 @@ def collect(
         str | None, typer.Option("--source", help="Read this file instead of data.reader.", metavar="FILE")
     ] = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Read a window of the source into an immutable dataset: train, tune and gate rows apart."""
@@ -45,7 +46,7 @@ def collect(
         dataset = describe(parts, files, project.spec, project.contract_digest, source or project.spec.data.reader)
         datasets.seal(folder, dataset)
         project.store.put_folder(dataset.uri, folder)
-    leave(dataset, out, output, project, summary(dataset))
+    leave(dataset, out, output, project, summary(dataset), fields)
 
 
 def summary(dataset: DatasetRef) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import typer
 
-from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
+from headgate.cli.exchange import Fields, OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
 from headgate.cli.observations import Observed, keep
 from headgate.cli.observing import Observer, aligned
@@ -34,6 +34,7 @@ def drift(
     environment: EnvironmentName = None,
     as_of: AsOf = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Compare the last matured window of served rows with the champion's training rows, and its answers with labels."""
@@ -46,7 +47,7 @@ def drift(
         )
     observed = measure(project, standing, standing.champion, moment(as_of) or project.clock())
     keep(project, observed)
-    leave(observed.drift, out, output, project, summary(observed))
+    leave(observed.drift, out, output, project, summary(observed), fields)
 
 
 def measure(project: Project, standing: Standing, champion: Model, now: datetime) -> Observed:

@@ -12,7 +12,7 @@ import typer
 from headgate import features
 from headgate.adapters import looks
 from headgate.adapters.datasets import read_kept
-from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
@@ -55,6 +55,7 @@ def evaluate(
     environment: EnvironmentName = None,
     source: FromFile = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Measure candidate, champion and anchor on the same gate rows, and keep the evidence."""
@@ -62,7 +63,7 @@ def evaluate(
     model = take(Model, source, project)
     evaluation = measured(project, model, project.live(environment))
     project.store.put(Uri(f"evidence/{digest(evaluation)}.json"), encode(evaluation))
-    leave(evaluation, out, output, project, summary(evaluation))
+    leave(evaluation, out, output, project, summary(evaluation), fields)
 
 
 def measured(project: Project, model: Model, standing: Standing) -> Evaluation:

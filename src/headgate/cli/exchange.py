@@ -2,17 +2,20 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 
+import msgspec
 import typer
 
 from headgate.adapters.durable import replace_file
 from headgate.cli.wiring import Project
-from headgate.errors import PermanentError, speaking
-from headgate.names import DIGEST_PATTERN, Uri, short
+from headgate.errors import PermanentError, UsageError, speaking
+from headgate.names import DIGEST_PATTERN, Digest, Uri, did_you_mean, short
 from headgate.records.codec import Record, decode, encode
+from headgate.records.model import Model
 
 R = TypeVar("R", bound=Record)
 
@@ -33,6 +36,14 @@ FromFile = Annotated[
     ),
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Also write the record here.", metavar="FILE")]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        help="Also write this field of the record to OUT.NAME, or to FILE: engines compare it.",
+        metavar="NAME[=FILE]",
+    ),
+]
 OutputFormat = Annotated[Output, typer.Option("--output", help="text for people, json for programs.")]
 
 
@@ -52,14 +63,37 @@ def take(expected: type[R], source: Path | None, project: Project) -> R:
     return decode(content, expected, str(path))
 
 
-def leave(record: Record, out: Path | None, output: Output, project: Project, summary: str) -> None:
-    """Keep the record as the latest of its kind, write it to `out`, and say so on stdout."""
+def leave(
+    record: Record, out: Path | None, output: Output, project: Project, summary: str, fields: list[str] | None = None
+) -> None:
+    """Keep the record as the latest of its kind, write it to `out`, its fields beside it, and say so on stdout."""
     content = encode(record)
-    for path in (latest(type(record), project), out):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, content)
+    beside = {path: text_of(record, name).encode() for name, path in places(fields or [], out)}
+    for path, written in ({latest(type(record), project): content} | beside | ({out: content} if out else {})).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, written)
     sys.stdout.write(content.decode() if output is Output.json else summary + "\n")
+
+
+def places(fields: list[str], out: Path | None) -> Iterator[tuple[str, Path]]:
+    """Yield each `NAME` or `NAME=FILE` with where it is written."""
+    for field in fields:
+        name, _, file = field.partition("=")
+        if not file and out is None:
+            raise UsageError(f"--field {name} needs --out FILE, or a file of its own", next_step=f"--field {name}=FILE")
+        yield name, Path(file or f"{out}.{name}")
+
+
+def text_of(record: Record, field: str) -> str:
+    """Return a field as an engine compares it: text as it is, anything else as JSON."""
+    document = msgspec.json.decode(encode(record))
+    if field not in document:
+        raise UsageError(
+            f"the {kind(type(record))} has no field {field!r}.{did_you_mean(field, document)}",
+            found=", ".join(document),
+        )
+    value = document[field]
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def say(text: str) -> None:
@@ -73,12 +107,6 @@ def write(path: Path, content: bytes) -> None:
         replace_file(path, content)
 
 
-def latest(expected: type[Record], project: Project) -> Path:
-    return project.workspace.latest / f"{kind(expected)}.json"
-
-
-def kind(expected: type[Record]) -> str:
-    return str(expected.__struct_config__.tag).partition("/")[0]
 def evidence(expected: type[R], digest: str, project: Project) -> R:
     """Return a record that was judged, as pull requests name it."""
     uri = Uri(f"evidence/{digest}.json")
@@ -90,3 +118,9 @@ def evidence(expected: type[R], digest: str, project: Project) -> R:
     return decode(project.store.get(uri), expected, f"evidence {short(digest)}")
 
 
+def latest(expected: type[Record], project: Project) -> Path:
+    return project.workspace.latest / f"{kind(expected)}.json"
+
+
+def kind(expected: type[Record]) -> str:
+    return str(expected.__struct_config__.tag).partition("/")[0]

@@ -2,7 +2,7 @@
 
 import typer
 
-from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, EnvironmentName, ServiceFile, WorkspaceFolder, open_project
 from headgate.gate import packs
 from headgate.gate.judge import judge
@@ -18,6 +18,7 @@ def gate(
     environment: EnvironmentName = None,
     source: FromFile = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Judge an evaluation by policy; a failing verdict is a record, not an error."""
@@ -27,7 +28,7 @@ def gate(
     judged_at = evaluation.window.end + project.spec.data.label.matures_after if evaluation.window else None
     pack = packs.load(project.spec.gate, project.spec.metrics[0])
     verdict = judge(evaluation, pack, project.spec, champion.sha256 if champion else None, judged_at)
-    leave(verdict, out, output, project, summary(verdict))
+    leave(verdict, out, output, project, summary(verdict), fields)
 
 
 def summary(verdict: Verdict) -> str:

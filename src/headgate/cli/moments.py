@@ -11,8 +11,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return the moment `text` names, or refuse it."""
-    if text is None:
+    """Return the moment `text` names, or refuse it; an empty text, which templates give, names none."""
+    if not text:
         return None
     try:
         parsed = datetime.fromisoformat(text)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.answering import TriggerGiven, answered, cause_note
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.moments import AsOf, moment
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
@@ -27,8 +28,6 @@ from headgate.propose.plan import plan
 from headgate.records.change import PullRequest
 from headgate.records.codec import Record, decode
 from headgate.records.judgement import Evaluation, Verdict
-from headgate.records.live import Trigger
-from headgate.specs.environment import CauseNote
 
 app = typer.Typer(add_completion=False)
 
@@ -46,7 +45,7 @@ def propose(
     service: ServiceFile = DEFAULT_SERVICE_FILE,
     workspace: WorkspaceFolder = None,
     environment: EnvironmentName = None,
-    trigger: Annotated[Path | None, typer.Option("--trigger", help="The trigger of this run.", metavar="FILE")] = None,
+    trigger: TriggerGiven = None,
     run: Annotated[str | None, typer.Option("--run", help="The run's name.", metavar="NAME")] = None,
     back: Annotated[
         tuple[str, str] | None,
@@ -61,6 +60,7 @@ def propose(
     as_of: AsOf = None,
     source: FromFile = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Ask for a promotion: open the pull request with its evidence, or update the one that is open.
@@ -73,24 +73,24 @@ def propose(
         from headgate.cli.asking import by_hand
 
         done = by_hand(project, environment, back, serving, reason)
-        leave(done, out, output, project, summary(done))
+        leave(done, out, output, project, summary(done), fields)
         return
     if reason:
         raise UsageError("--reason goes with --revert or --settings")
     verdict = take(Verdict, source, project)
     evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
-    answered = decode(trigger.read_bytes(), Trigger, str(trigger)) if trigger else None
+    standing = project.live(environment)
     actions = plan(
         verdict,
         evaluation,
-        situation(project, project.live(environment)),
-        cause_note(answered, project),
+        situation(project, standing),
+        cause_note(answered(trigger), project.spec.service, verdict.model.sha256, standing),
         canary=project.spec.canary,
         run=run,
         at=project.clock(),
     )
     done = perform(actions, project.forge)
-    leave(done, out, output, project, summary(done))
+    leave(done, out, output, project, summary(done), fields)
 
 
 def situation(project: Project, standing: Standing) -> Situation:
@@ -101,13 +101,6 @@ def situation(project: Project, standing: Standing) -> Situation:
         tags=(*standing.tags, *standing.earlier),
         pull_requests=tuple(project.forge.pull_requests(project.spec.service)),
     )
-
-
-def cause_note(trigger: Trigger | None, project: Project) -> CauseNote:
-    """Return why the model was made."""
-    if trigger is None:
-        return CauseNote(cause="person", detail=f"`headgate run` by hand for {project.spec.service}")
-    return CauseNote(cause=trigger.cause, detail=trigger.detail, trigger=trigger.key)
 
 
 def perform(actions: Iterable[Action], forge: Forge) -> Proposed:

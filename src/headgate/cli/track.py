@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
 from headgate.models.card import card
 from headgate.models.package import read_signature
@@ -32,6 +32,7 @@ def track(
     run: Annotated[str | None, typer.Option("--run", help="The run's name.", metavar="NAME")] = None,
     source: FromFile = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Show a judged model in the tracker: params, metrics, evidence, card, version; a second time changes nothing."""
@@ -44,7 +45,14 @@ def track(
         run=name,
         version=project.tracker.record(tracked_run(project, verdict, evaluation, name)),
     )
-    leave(tracked, out, output, project, f"run {name}: {tracked.service} version {tracked.version}, {verdict.outcome}")
+    leave(
+        tracked,
+        out,
+        output,
+        project,
+        f"run {name}: {tracked.service} version {tracked.version}, {verdict.outcome}",
+        fields,
+    )
 
 
 def tracked_run(project: Project, verdict: Verdict, evaluation: Evaluation, name: str) -> TrackedRun:

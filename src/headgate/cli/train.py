@@ -1,11 +1,14 @@
 """headgate train."""
 
+from pathlib import Path
+from typing import Annotated
+
 import polars as pl
 import typer
 
 from headgate import features
 from headgate.adapters.datasets import read_kept
-from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
     Project,
@@ -29,11 +32,17 @@ app = typer.Typer(add_completion=False)
 def train(
     service: ServiceFile = DEFAULT_SERVICE_FILE,
     workspace: WorkspaceFolder = None,
+    checkout: Annotated[
+        Path | None,
+        typer.Option("--checkout", help="Record which commit this Git work tree has checked out.", metavar="DIR"),
+    ] = None,
     source: FromFile = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Fit, convert, package and keep a model; gate rows are never opened."""
+    from headgate.adapters.usercode import checked_out
     from headgate.adapters.usercode import load as load_code
     from headgate.train import fit
     from headgate.train.lean import import_sklearn
@@ -48,6 +57,7 @@ def train(
             found="; ".join(f"{check.column or check.name}: {check.detail}" for check in broken[:3]),
             next_step="mend the source or the contract, then collect again",
         )
+    commit = checked_out(checkout) if checkout else None
     entry = project.spec.train.entrypoint
     learn, check = (read_kept(project.store, report.dataset, part) for part in ("train", "tune"))
     fitted = fit.fit(
@@ -56,11 +66,11 @@ def train(
     with project.workspace.scratch() as made:
         folder = made / "model"
         sha256 = package.write(folder, fitted.onnx, fitted.signature, {})
-        model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock)
+        model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock, commit=commit)
         project.store.put_folder(model.uri, folder)
     keep_reference(project, model, learn, check)
     project.keep_model(model)
-    leave(model, out, output, project, summary(model, fitted.metric, fitted.tune_score, fitted.train_rows))
+    leave(model, out, output, project, summary(model, fitted.metric, fitted.tune_score, fitted.train_rows), fields)
 
 
 def keep_reference(project: Project, model: Model, learn: pl.DataFrame, check: pl.DataFrame) -> None:

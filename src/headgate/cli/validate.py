@@ -3,7 +3,7 @@
 import typer
 
 from headgate.adapters.datasets import read_kept
-from headgate.cli.exchange import FromFile, OutFile, Output, OutputFormat, leave, take
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.records.dataset import DatasetRef, ValidationReport
 
@@ -17,6 +17,7 @@ def validate(
     workspace: WorkspaceFolder = None,
     source: FromFile = None,
     out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Check every part of a dataset against the contract; a failing report is a record, not an error."""
@@ -26,7 +27,7 @@ def validate(
     dataset = take(DatasetRef, source, project)
     parts = {part: read_kept(project.store, dataset, part) for part in dataset.parts}
     report = judge_rows(dataset, parts, project.contract)
-    leave(report, out, output, project, summary(report))
+    leave(report, out, output, project, summary(report), fields)
 
 
 def summary(report: ValidationReport) -> str:

@@ -1,4 +1,4 @@
-"""A step of a graph, and the continuous-training graph itself."""
+"""A step of a graph, and the graphs: continuous training, promotion to the next environment, measuring."""
 
 from datetime import timedelta
 from typing import Literal
@@ -6,6 +6,9 @@ from typing import Literal
 import msgspec
 
 from headgate.errors import PermanentError
+
+World = Literal["source", "store", "desired", "forge", "tracker"]
+"""What of the world a step may touch: rows, store, the env repo to read, the env repo to propose to, the tracker."""
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,17 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.step}.{self.field} {self.operator} {self.value}"
 
 
+class Resources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step's pod asks for; memory is its limit too, so that a neighbour never pays for it."""
+
+    cpu: str = "500m"
+    memory: str = "1Gi"
+
+
+LARGE = Resources(cpu="1", memory="2Gi")
+"""Holds rows: the demo's 230,000 rows take 0.7 GiB in `train`, and a fit doubles what it is given."""
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One verb in a graph: record in, record out."""
 
@@ -43,6 +57,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     deadline: timedelta = timedelta(hours=2)
     pure: bool = True
     """Same inputs, same record: may be skipped when its inputs were seen before."""
+    begins: str | None = None
+    """The run's parameter that names the record to start from, where no step made it."""
+    takes: tuple[str, ...] = ()
+    """The run's parameters that the verb is given as `--name value`; an empty one counts as not given."""
+    touches: tuple[World, ...] = ("store",)
+    """It is given these credentials and no others."""
+    resources: Resources = Resources()
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -52,19 +73,52 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CONTINUOUS_TRAINING: tuple[Step, ...] = (
-    Step(verb="collect", pure=False),
-    Step(verb="validate", reads="collect"),
-    Step(verb="train", reads="validate", when=When(step="validate", field="outcome", operator="!=", value="fail")),
-    Step(verb="evaluate", reads="train"),
-    Step(verb="gate", reads="evaluate"),
+    Step(verb="collect", pure=False, takes=("as-of", "gate-from"), touches=("source", "store"), resources=LARGE),
+    Step(verb="validate", reads="collect", resources=LARGE),
+    Step(
+        verb="train",
+        reads="validate",
+        when=When(step="validate", field="outcome", operator="!=", value="fail"),
+        resources=LARGE,
+    ),
+    Step(verb="evaluate", reads="train", takes=("environment",), touches=("store", "desired"), resources=LARGE),
+    Step(verb="gate", reads="evaluate", takes=("environment",), touches=("store", "desired")),
     Step(
         verb="propose",
         reads="gate",
         when=When(step="gate", field="outcome", operator="==", value="pass"),
         pure=False,
+        takes=("environment", "trigger", "run", "as-of"),
+        touches=("store", "forge"),
     ),
-    Step(verb="track", reads="gate", pure=False),
+    Step(verb="track", reads="gate", pure=False, takes=("run",), touches=("store", "tracker")),
 )
+"""Rows to a pull request on the first environment."""
+
+PROMOTION: tuple[Step, ...] = (
+    Step(verb="evaluate", begins="model", takes=("environment",), touches=("store", "desired"), resources=LARGE),
+    Step(verb="gate", reads="evaluate", takes=("environment",), touches=("store", "desired")),
+    Step(
+        verb="propose",
+        reads="gate",
+        when=When(step="gate", field="outcome", operator="==", value="pass"),
+        pure=False,
+        takes=("environment", "run", "as-of"),
+        touches=("store", "forge"),
+    ),
+)
+"""A model that is live in one environment to a pull request on the next: judged anew, against the champion there."""
+
+MEASURING: tuple[Step, ...] = (
+    Step(
+        verb="drift",
+        pure=False,
+        takes=("environment", "as-of"),
+        touches=("source", "store", "desired"),
+        resources=LARGE,
+    ),
+)
+"""The last matured window of served answers, joined to its labels and compared; it starts nothing."""
 
 
 def check(graph: tuple[Step, ...]) -> None:
@@ -77,3 +131,8 @@ def check(graph: tuple[Step, ...]) -> None:
             if needed not in seen:
                 raise PermanentError(f"step {step.verb!r} needs {needed!r}, which is not before it")
         seen.add(step.verb)
+
+
+def asked(graph: tuple[Step, ...], verb: str) -> tuple[str, ...]:
+    """Return the fields of a step's record that later steps compare."""
+    return tuple(dict.fromkeys(step.when.field for step in graph if step.when and step.when.step == verb))
