@@ -1,0 +1,1 @@
+"""What does a new env repo hold beside its services? Argo CD's objects, CI, owners."""
