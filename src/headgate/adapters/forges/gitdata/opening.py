@@ -48,9 +48,19 @@ def adopted(repo: pygit2.Repository, existing: PullRequest, proposal: Proposal) 
 
 
 def branch(repo: pygit2.Repository, proposal: Proposal, base: pygit2.Commit, who: pygit2.Signature) -> pygit2.Oid:
-    """Return the head of the proposal's branch: made, or left by a killed call; a person's is not touched."""
+    """Return the head of the proposal's branch, made where it is not there."""
     reference = pulls.HEADS + proposal.branch
     left = refs.target(repo, reference)
+    new = branch_commit(repo, proposal, base, who, left)
+    if new != left:
+        refs.move(repo, reference, new, left)
+    return new
+
+
+def branch_commit(
+    repo: pygit2.Repository, proposal: Proposal, base: pygit2.Commit, who: pygit2.Signature, left: pygit2.Oid | None
+) -> pygit2.Oid:
+    """Return what the branch must be: made, or as a killed call `left` it; a person's is not touched."""
     if left is not None:
         tip = refs.commit_at(repo, str(left))
         if tip.parent_ids == [base.id] and holds(repo, str(left), proposal):
@@ -64,9 +74,7 @@ def branch(repo: pygit2.Repository, proposal: Proposal, base: pygit2.Commit, who
         raise PermanentError(
             f"proposal {one_line(proposal.title)!r} changes nothing", next_step="it is on main already"
         )
-    new = repo.create_commit(None, who, who, f"{one_line(proposal.title)}\n", tree, [base.id])
-    refs.move(repo, reference, new, left)
-    return new
+    return repo.create_commit(None, who, who, f"{one_line(proposal.title)}\n", tree, [base.id])
 
 
 def holds(repo: pygit2.Repository, head: str, proposal: Proposal) -> bool:
