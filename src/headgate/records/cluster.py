@@ -8,12 +8,15 @@ import msgspec
 from msgspec import field
 
 MARKS = "headgate.dev/"
-"""Prefix of the labels and annotations by which the chart says what it rendered.
+"""Prefix of the labels and annotations by which the charts say what they rendered.
 
-On a Rollout: labels `service`, `environment`; annotations `model` (sha256), `serving` (serving.yaml's settings as JSON)
-and `chart` (`<chart>/<runtime>`). The same annotations on its AnalysisRuns, by `analysisRunMetadata`: there they say
-what was judged. On a Workflow: labels `service`, `environment`, `key`, `attempt`; annotation `trigger` (its record).
+On a Rollout, annotations `model` (sha256), `serving` (the settings of serving.yaml as JSON) and `chart`
+(`<chart>/<runtime>`); the same on its AnalysisRuns, by `analysisRunMetadata`: there they say what was judged. A
+Rollout's name is the service, its namespace the environment's; where environments share one, label `environment`.
+On a Workflow: labels `service`, `environment`, `key`, `attempt`; annotation `trigger` (its record).
 """
+PART_OF = "app.kubernetes.io/part-of=headgate"
+"""The label of every object that is ours."""
 
 Phase = Literal["Pending", "Running", "Successful", "Failed", "Error", "Inconclusive"]
 ENDED: tuple[Phase, ...] = ("Successful", "Failed", "Error", "Inconclusive")
@@ -36,8 +39,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     """The last measurement, as Rollouts prints it: `[1]`."""
     message: str = ""
-    seen: int = 0
-    """How many measurements were made, errors included."""
+    dry: bool = False
+    """It is measured for people to see and takes no part in the outcome."""
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,6 +69,8 @@ class LiveTag(Record, frozen=True, kw_only=True, tag="live-tag/1"):
     at: datetime
     """Event time where the ring replays, wall time otherwise."""
     analyses: tuple[Analysis, ...] = ()
+    pods: str | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: the pod-template hash of what was tagged, by which the same pods are known again."""
 
 
 class Target(Part, frozen=True, kw_only=True):
