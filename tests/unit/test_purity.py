@@ -15,6 +15,8 @@ BELONGS = {
     "numpy": EVERYWHERE,
     "polars": EVERYWHERE,
     "aiohttp": ("local/",),
+    "hera": ("graph/engines/argo/",),
+    "kfp": ("graph/engines/kfp.py",),
     "mlflow": ("adapters/trackers/mlflow.py",),
     "multidict": ("local/",),
     "onnx": ("train/", "models/"),

@@ -100,7 +100,7 @@ def by_hand(*asked: str | None) -> str:
 
 def arguments(given: Mapping[str, str | None], source: str | None) -> dict[str, tuple[str, ...]]:
     """Return what each verb is given of the run's parameters."""
-    by_verb = {step.verb: options(*((f"--{name}", given[name]) for name in step.takes)) for step in CONTINUOUS_TRAINING}
+    by_verb = {step.verb: options(*((f"--{name}", given.get(name)) for name in step.takes)) for step in CONTINUOUS_TRAINING}
     return by_verb | {"collect": (*by_verb["collect"], *options(("--source", source)))}
 
 

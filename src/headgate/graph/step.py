@@ -79,6 +79,7 @@ CONTINUOUS_TRAINING: tuple[Step, ...] = (
         verb="train",
         reads="validate",
         when=When(step="validate", field="outcome", operator="!=", value="fail"),
+        takes=("checkout",),
         resources=LARGE,
     ),
     Step(verb="evaluate", reads="train", takes=("environment",), touches=("store", "desired"), resources=LARGE),

@@ -1,0 +1,1 @@
+"""How does a graph run on a cluster? As an Argo WorkflowTemplate, each step a pod of one image."""
