@@ -1,6 +1,6 @@
 """The env repo at one commit, as typed values: what should run, in which environment, and what is banned."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -157,77 +157,6 @@ def failed_in(tag: LiveTag) -> bool:
 def live_tags(messages: Iterable[str]) -> list[LiveTag]:
     """Return the records that live and aborted tags bear as their messages."""
     return [codec.decode(message.encode(), LiveTag, "tag") for message in messages]
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """One thing that keeps an edit of the env repo from being merged."""
-
-    path: str
-    message: str
-
-
-def lint(desired: Desired) -> list[Problem]:
-    """Return every problem of an env repo, by path; its CI refuses a pull request that has any."""
-    problems = [Problem(path, message) for path in desired.texts if (message := file_problem(desired, path))]
-    if not any(problem.path == PROMOTION for problem in problems):
-        problems += [Problem(PROMOTION, message) for message in order_problems(desired)]
-    return sorted(problems, key=lambda problem: (problem.path, problem.message))
-
-
-def file_problem(desired: Desired, path: str) -> str | None:
-    """Return what is wrong with one file, None when nothing is or when it is not Headgate's."""
-    folders = path.split("/")
-    if path == PROMOTION:
-        return refusal(desired.order)
-    if folders[0] != "env":
-        return None
-    if len(folders) == 3 and folders[2] == "environment.yaml":
-        return refusal(lambda: (name(folders[1], "environment"), desired.environment(folders[1])))
-    if len(folders) != 4 or folders[3] not in KINDS:
-        return f"is not a file Headgate knows; a service's files are {', '.join(KINDS)}"
-    return refusal(lambda: desired.file(path, KINDS[folders[3]])) or service_problem(desired, folders)
-
-
-def service_problem(desired: Desired, folders: list[str]) -> str | None:
-    """Return what is wrong between a service's version.yaml and its neighbours."""
-    _, environment, service, file = folders
-    if problem := refusal(lambda: (name(environment, "environment"), name(service, "service"))):
-        return problem
-    version = desired.version(environment, service) if file == "version.yaml" else None
-    if version is None:
-        return None
-    if version.model.name != service:
-        return f"names a model of {version.model.name!r}, expected one of {service!r}"
-    if version.model.sha256 not in version.storage_uri:
-        return f"storageUri {version.storage_uri[:80]!r} does not contain the model's sha256, so it could change"
-    if refusal(lambda: (desired.bans(environment, service), desired.settings(environment, service))):
-        return None  # said of that file itself
-    ban = desired.ban(environment, service, version.model.sha256, desired.settings(environment, service))
-    return f"names a model that is banned with these settings: {ban.reason[:200]}" if ban else None
-
-
-def order_problems(desired: Desired) -> Iterator[str]:
-    """Yield what is wrong between promotion.yaml and the folders."""
-    seen: set[str] = set()
-    for order in desired.order():
-        if order.name in seen:
-            yield f"names environment {order.name!r} twice"
-        if order.after is not None and order.after not in seen:
-            yield f"environment {order.name!r} comes after {order.after!r}, which is not above it"
-        seen.add(order.name)
-    folders = {path.split("/")[1] for path in desired.texts if path.startswith("env/") and path.count("/") > 1}
-    yield from (f"does not name env/{folder[:60]}/" for folder in sorted(folders - seen))
-
-
-def refusal(check: Callable[[], object]) -> str | None:
-    try:
-        check()
-    except PermanentError as err:
-        return err.message
-    return None
-
-
-KINDS: dict[str, type[Spec]] = {"app.yaml": App, "serving.yaml": Serving, "version.yaml": Version, "bans.yaml": Bans}
 
 
 def initial(environments: Sequence[str], service: str) -> list[Edit]:

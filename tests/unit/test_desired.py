@@ -1,6 +1,6 @@
-"""The env repo as typed values, its lint, and the files it begins with."""
+"""The env repo as typed values, and the files it begins with."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -9,47 +9,25 @@ from msgspec.structs import replace
 
 from headgate.desired import (
     Desired,
-    Problem,
     champion,
     failed_in,
     history,
     initial,
-    lint,
     live_tags,
     parse,
     settings_digest,
     state_of,
 )
 from headgate.errors import PermanentError
-from headgate.names import Commit, Digest, Name
+from headgate.lint import lint
+from headgate.names import Digest, Name
 from headgate.records import codec
 from headgate.records.live import Analysis, LiveTag, Revision
 from headgate.specs.canary import Canary
-from headgate.specs.environment import Ban, CauseNote, DataPin, Faults, ModelPin, Serving, Version
+from headgate.specs.environment import Ban, Faults, Serving, Version
 from headgate.specs.reading import parse as parse_spec
 from headgate.specs.writing import VERSION_HEADER, render_bans, render_version
-
-MODEL, OTHER, COMMIT = Digest("a" * 64), Digest("b" * 64), Commit("c" * 40)
-AT = datetime(2013, 9, 1, 6, tzinfo=UTC)
-VERSION = Version(
-    storage_uri=f"models/flights/{MODEL}",
-    model=ModelPin(name=Name("flights"), version="2013-07-30-aaaaaaaaaaaa", sha256=MODEL),
-    dataset=DataPin(sha256=Digest("d" * 64), start=AT - timedelta(days=90), end=AT),
-    code="code",
-    lock="lock",
-    seed=7,
-    verdict=Digest("e" * 64),
-    evidence=Digest("f" * 64),
-    summary="PASS: AUC +.010 [.002, .018]",
-    cause=CauseNote(cause="performance", detail="AUC low: 3 of 4"),
-)
-
-
-def texts(**changes: str | None) -> dict[str, str]:
-    """Return a whole env repo; a change is by path, with None for no file."""
-    first = {edit.path: edit.text or "" for edit in initial(["dev", "prod"], "flights")}
-    first |= {f"env/{name}/flights/version.yaml": render_version(VERSION) for name in ("dev", "prod")}
-    return {path: text for path, text in (first | changes).items() if text is not None}
+from unit.envrepo import AT, COMMIT, MODEL, OTHER, VERSION, texts
 
 
 def tag(outcome: str = "live", seq: int = 1, model: Digest = MODEL, days: int = 0, **changes: object) -> LiveTag:
@@ -166,73 +144,6 @@ def test_an_unknown_environment_is_named_with_the_known() -> None:
         parse(texts()).environment_order("live")
 
     assert caught.value.found == "dev, prod"
-
-
-BAN = Ban(model=MODEL, settings=settings_digest(Serving()), commit=COMMIT, reason="slow", at=AT)
-P = "env/prod/flights/"
-
-
-@pytest.mark.parametrize(
-    ("path", "text", "expected"),
-    [
-        (f"{P}serving.yaml", "replica: 1", "Did you mean 'replicas'?"),
-        (f"{P}serving.yaml", "replicas: 0", "expected `int` >= 1"),
-        (f"{P}serving.yaml", "a: [", "is not YAML"),
-        (f"{P}app.yaml", "chart: 1", "expected `str`"),
-        (f"{P}version.yaml", "", "missing required field `storageUri`"),
-        (f"{P}version.yaml", render_version(replace(VERSION, storage_uri="models/x")), "does not contain the model's"),
-        (f"{P}version.yaml", render_version(VERSION).replace("name: flights", "name: rides"), "a model of 'rides'"),
-        (f"{P}bans.yaml", "bans: [{model: x}]", "expected `str` matching"),
-        (f"{P}notes.txt", "x", "not a file Headgate knows"),
-        ("env/prod/readme.md", "x", "not a file Headgate knows"),
-        ("env/prod/environment.yaml", "where: x", "unknown key"),
-        ("env/Prod/environment.yaml", "", "'Prod' is not a name"),
-        ("env/prod/Flights/app.yaml", "", "'Flights' is not a name"),
-        ("promotion.yaml", "environments: x", "expected `array`"),
-    ],
-)  # fmt: skip
-def test_each_problem_is_found_in_its_file(path: str, text: str, expected: str) -> None:
-    """And nothing else is said of the others."""
-    problems = [
-        problem
-        for problem in lint(parse(texts(**{path: text})))
-        if problem.path != "promotion.yaml" or path == problem.path
-    ]
-
-    assert [problem.path for problem in problems] == [path]
-    assert expected in problems[0].message
-
-
-def test_a_banned_pair_cannot_be_what_main_names() -> None:
-    """The same model with other settings can."""
-    banned = {f"{P}bans.yaml": render_bans([BAN])}
-
-    assert [problem.path for problem in lint(parse(texts(**banned)))] == [f"{P}version.yaml"]
-    assert lint(parse(texts(**banned, **{f"{P}serving.yaml": "replicas: 2"}))) == []
-
-
-def test_files_of_others_are_left_alone() -> None:
-    """Charts, CI and README are not Headgate's to judge."""
-    others = {"README.md": "x", "charts/headgate-service/0.1.0/Chart.yaml": "a: [", ".github/workflows/ci.yaml": "x: y"}
-
-    assert lint(parse(texts(**others))) == []
-
-
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        ("environments: [{name: dev}, {name: prod, after: stage}]", "comes after 'stage'"),
-        ("environments: [{name: prod, after: dev}, {name: dev}]", "comes after 'dev', which is not above it"),
-        ("environments: [{name: dev}, {name: dev}, {name: prod}]", "names environment 'dev' twice"),
-        ("environments: [{name: dev}]", "does not name env/prod/"),
-    ],
-)
-def test_a_wrong_order_of_environments_is_found(order: str, expected: str) -> None:
-    """A model would wait for ever, or skip a place."""
-    (problem,) = lint(parse(texts(**{"promotion.yaml": order})))
-
-    assert problem == Problem("promotion.yaml", problem.message)
-    assert expected in problem.message
 
 
 def test_the_champion_is_the_last_that_reached_healthy() -> None:

@@ -34,6 +34,7 @@ COMMANDS = {
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
     "demo": "Show the whole ring in about a minute.",
     "pr": "List, show, merge and close pull requests of the local forge.",
+    "env": "Check the env repo, as its CI does before a merge.",
     "unban": "Lift the ban of a model with its serving settings.",
     "status": "What is live, what is open, what hangs.",
     "why": "Why the live model is live, from Git alone.",

@@ -1,5 +1,6 @@
 """headgate init."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,12 @@ import typer
 
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.cli.exchange import write
+from headgate.cli.standing import desired_now
 from headgate.cli.wiring import AUTHOR, DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
 from headgate.contract import infer
 from headgate.desired import initial
 from headgate.errors import UsageError
+from headgate.lint import lint
 from headgate.names import name
 
 app = typer.Typer(add_completion=False)
@@ -45,8 +48,10 @@ def init(
     project = open_project(service, workspace)
     if data is None:
         contract(project)
-    GitDir.create(project.workspace.env, initial(order, project.spec.service), AUTHOR)
+    forge = GitDir.create(project.workspace.env, initial(order, project.spec.service), AUTHOR)
     print(f"workspace {project.workspace.root}")
+    for problem in lint(desired_now(forge)):
+        print(f"env repo: {problem.line()}", file=sys.stderr)
     print("next: headgate check, then headgate run")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headgate import lint
 from headgate.adapters.files import FileStore
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.cli.standing import Standing, standing
@@ -83,13 +84,31 @@ class Project:
 
     @cached_property
     def store(self) -> Store:
+        """The workspace's folder, or the bucket that HEADGATE_STORE names."""
+        if url := os.environ.get("HEADGATE_STORE"):
+            from headgate.adapters.s3 import open_store
+
+            return open_store(url, self.workspace.cache / "store")
         return FileStore(self.workspace.store)
 
     @cached_property
     def forge(self) -> Forge:
+        """The workspace's own repository, or the hosted one that HEADGATE_FORGE names."""
+        if url := os.environ.get("HEADGATE_FORGE"):
+            from headgate.adapters.forges.address import open_forge
+
+            token = os.environ.get("HEADGATE_FORGE_TOKEN_FILE")
+            return open_forge(
+                url,
+                Path(token) if token else None,
+                self.workspace.cache / "forges",
+                app=os.environ.get("HEADGATE_FORGE_APP"),
+                author=AUTHOR,
+                clock=self.clock,
+            )
         if not self.workspace.env.exists():
             raise PermanentError(f"no env repo at {str(self.workspace.env)!r}", next_step="`headgate init` makes one")
-        return GitDir(self.workspace.env, AUTHOR, self.clock)
+        return GitDir(self.workspace.env, AUTHOR, self.clock, lint.added)
 
     @cached_property
     def tracker(self) -> Tracker:

@@ -23,12 +23,22 @@ S = TypeVar("S")
 def parse(text: str, expected: type[S], source: str) -> S:
     """Return `text` as `expected`; every error names the file, the line and the key."""
     try:
+        return parsed(text, expected, source)
+    except RecursionError as err:
+        raise PermanentError(f"{source} is nested too deeply, or contains itself") from err
+
+
+def parsed(text: str, expected: type[S], source: str) -> S:
+    try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
-        raise PermanentError(f"{where} is not YAML: {getattr(err, 'problem', err)}") from err
+        problem = getattr(err, "problem", None) or " ".join(str(err).split())
+        raise PermanentError(f"{where} is not YAML: {problem}") from err
+    except ValueError as err:  # a date or a number that is none
+        raise PermanentError(f"{source} is not YAML: {str(err)[:100]}") from err
     document = {} if document is None else document
     for path, key, line, known in unknown_keys(node, expected, ()):
         where = ".".join((*path, key))

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from headgate.desired import Desired, lint
+from headgate.desired import Desired
 from headgate.errors import PermanentError
+from headgate.lint import lint
 from headgate.names import Digest
 from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Update
 from headgate.propose.attempts import SUPERSEDED

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from headgate.desired import Desired, lint, settings_digest
+from headgate.desired import Desired, settings_digest
 from headgate.errors import PermanentError
+from headgate.lint import lint
 from headgate.names import Commit, Digest, Name
 from headgate.propose import revert
 from headgate.propose.actions import Action, Nothing, Open, Update

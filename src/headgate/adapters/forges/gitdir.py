@@ -4,14 +4,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 import pygit2
 from msgspec.structs import replace
 
 from headgate.adapters.durable import sync_folder
-from headgate.adapters.forges.gitdata import history, merging, opening, pulls, refs, statuses, trees
+from headgate.adapters.forges.gitdata import contents, merging, opening, pulls, refs, statuses, trees
 from headgate.adapters.forges.gitdata.access import held, opened, reading, translating, writing
 from headgate.errors import PermanentError
 from headgate.names import Commit
@@ -26,11 +25,18 @@ def now() -> datetime:
 class GitDir:
     """`ports.Forge` on a bare repository; every call may be killed and made again."""
 
-    def __init__(self, path: Path, author: str = "headgate", clock: Callable[[], datetime] = now) -> None:
-        """Open what `create` made; `clock` gives event time where the ring replays."""
+    def __init__(
+        self,
+        path: Path,
+        author: str = "headgate",
+        clock: Callable[[], datetime] = now,
+        check: merging.Check | None = None,
+    ) -> None:
+        """Open what `create` made; `clock` gives event time where the ring replays, `check` may bar a merge."""
         self.path = path
         self.author = author
         self.clock = clock
+        self.check = check
         opened(path)
 
     @classmethod
@@ -58,17 +64,21 @@ class GitDir:
 
     def read(self, path: str, at: Commit) -> str | None:
         with reading(self.path) as repo:
-            found = trees.entry(refs.commit_at(repo, at).tree, path)
-            blob = repo[found[0]] if found is not None else None
-            return text_of(blob, path) if isinstance(blob, pygit2.Blob) else None
+            return contents.text(repo, path, at)
+
+    def texts(self, at: str) -> tuple[Commit, Mapping[str, str]]:
+        """Return the commit that a branch, a tag or an id names, and the texts of it that say what should run."""
+        with reading(self.path) as repo:
+            commit = refs.named(repo, at)
+            return refs.commit_oid(commit.id), trees.texts(commit.tree)
 
     def paths(self, prefix: str, at: Commit) -> list[str]:
         with reading(self.path) as repo:
-            return sorted(path for path in trees.files(refs.commit_at(repo, at).tree) if path.startswith(prefix))
+            return contents.paths(repo, prefix, at)
 
     def log(self, path: str, at: Commit, limit: int = 50) -> list[LogEntry]:
         with reading(self.path) as repo:
-            return [entry_of(line) for line in islice(history.touching(refs.commit_at(repo, at), path), limit)]
+            return contents.log(repo, path, at, limit)
 
     def commit(self, edits: Iterable[Edit], message: str, base: Commit | None, branch: str = "main") -> Commit:
         with writing(self.path) as repo:
@@ -106,7 +116,7 @@ class GitDir:
             if pull.state == "closed":
                 raise PermanentError(f"pull request #{number} is closed", next_step="propose the model again")
             if pull.state == "open":
-                merging.join(repo, pull, by, at or self.clock())
+                merging.join(repo, pull, by, at or self.clock(), self.check)
             return self.save(repo, pulls.observed(repo, pull), "Merge", by)
 
     def tags(self, prefix: str) -> list[Tag]:
@@ -134,21 +144,3 @@ class GitDir:
 
     def save(self, repo: pygit2.Repository, pull: PullRequest, what: str, by: str | None = None) -> PullRequest:
         return pulls.save(repo, pull, what, refs.signature(by or self.author, self.clock()))
-
-
-def text_of(blob: pygit2.Blob, path: str) -> str:
-    try:
-        return blob.data.decode()
-    except UnicodeDecodeError as err:
-        raise PermanentError(f"{path!r} is not UTF-8 text") from err
-
-
-def entry_of(commit: pygit2.Commit) -> LogEntry:
-    return LogEntry(
-        commit=refs.commit_oid(commit.id),
-        parents=tuple(refs.commit_oid(parent) for parent in commit.parent_ids),
-        author=commit.author.name,
-        committer=commit.committer.name,
-        at=refs.when(commit),
-        message=commit.message,
-    )

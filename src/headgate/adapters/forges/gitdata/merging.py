@@ -1,17 +1,27 @@
 """May a pull request be merged, and what does main become then? Whole files decide."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import pygit2
 
 from headgate.adapters.forges.gitdata import history, pulls, refs, statuses, trees
 from headgate.errors import PermanentError
+from headgate.lint import Problem
+from headgate.names import Commit
 from headgate.records.change import PullRequest, branch_parts
 
 CANARY = "headgate/canary"
+SHOWN_PROBLEMS = 10
+Check = Callable[[Mapping[str, str], Mapping[str, str]], Sequence[Problem]]
+"""Main's texts before and after a merge → the problems it brings: what a forge's required CI is elsewhere."""
 
 
-def bar(repo: pygit2.Repository, pull: PullRequest, main: pygit2.Commit) -> None:
+Read = Callable[[Commit], Mapping[str, tuple[str, str]]]
+"""Gives a commit's statuses: context → (state, detail)."""
+
+
+def bar(pull: PullRequest, main: pygit2.Commit, read: Read) -> None:
     """Refuse a promotion while the service's last commit on main has an unfinished or failed canary.
 
     Only `promote/` is barred: a revert, an unban or other settings are the ways out.
@@ -20,7 +30,7 @@ def bar(repo: pygit2.Repository, pull: PullRequest, main: pygit2.Commit) -> None
     last = next(history.touching(main, f"env/{environment}/{service}"), None)
     if purpose != "promote" or last is None:
         return
-    found = statuses.load(repo, str(last.id))
+    found = read(refs.commit_oid(last.id))
     for context in (CANARY, f"{CANARY}/{environment}/{service}"):
         state, detail = found.get(context, ("success", ""))
         if state != "success":
@@ -31,18 +41,31 @@ def bar(repo: pygit2.Repository, pull: PullRequest, main: pygit2.Commit) -> None
             )
 
 
-def join(repo: pygit2.Repository, pull: PullRequest, by: str, at: datetime) -> pygit2.Commit:
-    """Make the merge commit of a pull request and move main to it; return it."""
+def join(repo: pygit2.Repository, pull: PullRequest, by: str, at: datetime, check: Check | None) -> pygit2.Commit:
+    """Make the merge commit of a pull request that its check lets through, and move main to it; return it."""
     seen = refs.target(repo, pulls.MAIN)
     if seen is None:
         raise PermanentError("the env repo has no branch 'main'", next_step="`headgate init` writes its first files")
     main, head = refs.commit_at(repo, str(seen)), refs.commit_at(repo, pull.head)
-    bar(repo, pull, main)
+    bar(pull, main, lambda commit: statuses.load(repo, commit))
     who = refs.signature(by, at)
     message = f"Merge #{pull.number}: {pull.title}\n"
-    new = repo.create_commit(None, who, who, message, merged_tree(repo, pull, main, head), [main.id, head.id])
+    tree = merged_tree(repo, pull, main, head)
+    if check:
+        hold(pull, check(trees.texts(main.tree), trees.texts(repo[tree].peel(pygit2.Tree))))
+    new = repo.create_commit(None, who, who, message, tree, [main.id, head.id])
     refs.move(repo, pulls.MAIN, new, seen)
     return refs.commit_at(repo, str(new))
+
+
+def hold(pull: PullRequest, problems: Sequence[Problem]) -> None:
+    """Refuse a merge that would bring problems."""
+    if problems:
+        raise PermanentError(
+            f"pull request #{pull.number} does not lint, so it cannot be merged",
+            found="\n  ".join(problem.line() for problem in problems[:SHOWN_PROBLEMS]),
+            next_step=f"mend branch {pull.branch!r}, or `headgate pr close {pull.number}`",
+        )
 
 
 def merged_tree(repo: pygit2.Repository, pull: PullRequest, main: pygit2.Commit, head: pygit2.Commit) -> pygit2.Oid:

@@ -67,6 +67,16 @@ def commit_at(repo: pygit2.Repository, commit: str) -> pygit2.Commit:
     return found
 
 
+def named(repo: pygit2.Repository, name: str) -> pygit2.Commit:
+    """Return the commit that a branch, a tag or an id names."""
+    try:
+        return repo.revparse_single(name).peel(pygit2.Commit)
+    except (KeyError, ValueError, pygit2.GitError) as err:
+        raise PermanentError(
+            f"the env repo has no commit {name[:80]!r}", next_step="name a branch, a tag or a commit's id"
+        ) from err
+
+
 def commit_or_none(repo: pygit2.Repository, commit: pygit2.Oid | str | None) -> pygit2.Commit | None:
     try:
         found: object = repo.get(commit) if commit else None

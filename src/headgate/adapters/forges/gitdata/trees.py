@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pygit2
 from pygit2.enums import FileMode
 
+from headgate.desired import PROMOTION
 from headgate.errors import PermanentError
 from headgate.records.change import Edit
 
@@ -119,6 +120,16 @@ def blocked(ours: pygit2.Tree, ancestor: pygit2.Tree, path: str, change: tuple[p
     folders = ["/".join(path.split("/")[:depth]) for depth in range(1, path.count("/") + 1)]
     found = [(entry(ours, name), entry(ancestor, name)) for name in folders]
     return any(now is not None and now[1] != FileMode.TREE and now != then for now, then in found)
+
+
+def texts(tree: pygit2.Tree) -> dict[str, str]:
+    """Return the texts that say what should run, by path; bytes that are no UTF-8 stay as surrogates."""
+    blobs = {path: tree[path] for path in files(tree) if path == PROMOTION or path.startswith("env/")}
+    return {
+        path: blob.data.decode(errors="surrogateescape")
+        for path, blob in blobs.items()
+        if isinstance(blob, pygit2.Blob)
+    }
 
 
 def files(tree: pygit2.Tree, folder: str = "") -> Iterator[str]:
