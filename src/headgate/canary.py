@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from math import lgamma
 from typing import Literal
 
+from msgspec.structs import replace
+
 from headgate.errors import PermanentError
 from headgate.measures import BUCKETS_SECONDS, SHARES, Series, Share
 from headgate.names import Name, did_you_mean
@@ -199,9 +201,12 @@ class Query:
     bad: str
 
 
-def promql(question: Question, *, service: str, pod_hash: str, bound: str) -> Query:
-    """Return a question as PromQL; the arguments are values or a chart's placeholders, `bound` is in seconds."""
-    pods = f'service="{service}",rollouts_pod_template_hash="{pod_hash}"'
+def promql(question: Question, *, service: str, namespace: str, pod_hash: str, bound: str) -> Query:
+    """Return a question as PromQL; the arguments are values or a chart's placeholders, `bound` is in seconds.
+
+    The namespace belongs to it: the same model in two environments has the same pod hash.
+    """
+    pods = f'service="{service}",namespace="{namespace}",rollouts_pod_template_hash="{pod_hash}"'
     requests = summed(question.share.total, pods, bound)
     if question.share.good:
         return Query(requests, f"({requests} - {summed(question.share.good, pods, bound)})")
@@ -233,13 +238,25 @@ def gamma(count: str, prior: float) -> str:
 
 def render_questions() -> str:
     """Return serving/questions.yaml: every question as PromQL, for the chart to fill its `$placeholders`."""
-    lines = ["# Rendered from headgate.canary by `make render`; change it there.", "questions:"]
+    lines = ["# Rendered from headgate.canary by `make render`; change it there."]
+    lines += ["# A limit is a number, or the key in canary.limits that has it.", "questions:"]
     for question in QUESTIONS.values():
-        query = promql(question, service="$service", pod_hash="$hash", bound="$bound")
-        lines += [f"  {question.name}:", f"    about: {question.about}"]
+        query = promql(question, service="$service", namespace="$namespace", pod_hash="$hash", bound="$bound")
+        lines += [f"  {question.name}:", f"    about: {question.about}", f"    limit: {limit_of(question)}"]
         lines += [f"    requests: '{query.requests}'", f"    bad: '{query.bad}'"]
+    lines += ["# How often, at most, a good canary is aborted: shared by its steps and questions.", f"alpha: {ALPHA}"]
+    lines += ["# canary.limits.p99_ms to the bucket that ends there."]
+    lines += [f"milliseconds: {', '.join(f'{bound * 1000:g}' for bound in BUCKETS_SECONDS)}", "bounds:"]
+    lines += [f'  "{bound * 1000:g}": "{bound!r}"' for bound in BUCKETS_SECONDS]
     whole = promql_judgement(
         bad="$bad", requests="$requests", limit="$limit", alpha="$alpha", min_requests="$min_requests"
     )
     lines += ["# 1 fails, -1 passes, 0 and no data are inconclusive.", "judgement: >-", f"  {whole}"]
     return "\n".join(lines) + "\n"
+
+
+def limit_of(question: Question) -> float | str:
+    """Return the share a question allows, or the key of `limits` that says it."""
+    mark = 0.123
+    marked = (key for key in Limits.__struct_fields__ if question.limit(replace(Limits(), **{key: mark})) == mark)
+    return next(marked, question.limit(Limits()))

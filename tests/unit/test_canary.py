@@ -221,10 +221,10 @@ def test_the_promql_judges_as_the_ring_does(requests: int, share: float, limit: 
 
 def test_the_questions_count_the_server_s_metrics_in_promql() -> None:
     """Errors by code, slowness by the bucket under the limit."""
-    errors = canary.promql(QUESTIONS["errors"], service="flights", pod_hash="5f", bound="0.05")
-    p99 = canary.promql(QUESTIONS["p99"], service="flights", pod_hash="5f", bound="0.05")
+    errors = canary.promql(QUESTIONS["errors"], service="flights", namespace="prod", pod_hash="5f", bound="0.05")
+    p99 = canary.promql(QUESTIONS["p99"], service="flights", namespace="prod", pod_hash="5f", bound="0.05")
 
-    pods = 'service="flights",rollouts_pod_template_hash="5f"'
+    pods = 'service="flights",namespace="prod",rollouts_pod_template_hash="5f"'
     total = f"sum(headgate_requests_total{{{pods}}})"
     assert errors == canary.Query(total, f'(sum(headgate_requests_total{{{pods},code=~"5.."}}) or 0 * {total})')
     seconds = f"sum(headgate_request_seconds_count{{{pods}}})"
@@ -237,4 +237,4 @@ def test_the_rendered_questions_are_yaml_with_every_question_and_only_known_plac
 
     assert set(document["questions"]) == set(QUESTIONS)
     names = set(re.findall(r"\$(\w+)", canary.render_questions()))
-    assert names == {"service", "hash", "bound", "bad", "requests", "limit", "alpha", "min_requests"}
+    assert names == {"service", "namespace", "hash", "bound", "bad", "requests", "limit", "alpha", "min_requests"}

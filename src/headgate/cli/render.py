@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from headgate.cli import quoting
+from headgate.cli.charting import chart
 from headgate.cli.exchange import say, write
 from headgate.errors import PermanentError
 
 app = typer.Typer(add_completion=False)
 MARK = "pyproject.toml"
-OWNED = ("env", "serving")
+OWNED = ("env",)
 
 
 @app.command()
@@ -56,7 +57,7 @@ def read(path: Path) -> str | None:
 
 def texts(root: Path) -> dict[str, str]:
     """Return every generated file: path → text."""
-    return {path: made() for path, made in FILES.items()} | sample() | quoting.pages(root)
+    return {path: made() for path, made in FILES.items()} | chart() | sample() | quoting.pages(root)
 
 
 def owned(root: Path) -> list[str]:

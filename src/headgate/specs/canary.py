@@ -37,7 +37,7 @@ class Canary(Spec, frozen=True, kw_only=True):
     interval: timedelta = timedelta(seconds=10)
     """How often a cluster asks; the ring on one machine asks after every answer."""
     surge: bool = True
-    """The canary's pods come on top of all stable ones, so that going back takes no pod's start. `false` lets the stable
+    """The canary's pods come on top of all stable ones, so that going back waits for no pod. `false` lets the stable
     ones shrink as the canary grows: half the GPUs, and an abort waits for pods."""
     warm: timedelta = timedelta(minutes=10)
-    """How long the old pods stay after a promotion, so that going back takes no pod's start. Not with `surge: false`."""
+    """How long the old pods stay after a promotion, so that going back waits for no pod. Not with `surge: false`."""

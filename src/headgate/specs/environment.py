@@ -54,11 +54,11 @@ class Resources(Spec, frozen=True, kw_only=True):
 class Autoscaling(Spec, frozen=True, kw_only=True):
     """A HorizontalPodAutoscaler on the Rollout; `replicas` is not rendered then."""
 
-    min: Annotated[int, Meta(ge=1, le=1000)] = 2
+    min: Annotated[int, Meta(ge=1, le=1000)]
     """At least this many pods."""
-    max: Annotated[int, Meta(ge=1, le=1000)] = 10
+    max: Annotated[int, Meta(ge=1, le=1000)]
     """At most this many pods."""
-    cpu_percent: Annotated[int, Meta(ge=1, le=1000)] = 70
+    cpu_percent: Annotated[int, Meta(ge=1, le=1000)]
     """Of resources.cpu, on average: more adds pods, less takes them away."""
 
 
@@ -209,12 +209,14 @@ class NetworkPolicy(Spec, frozen=True, kw_only=True):
 class Environment(Spec, frozen=True, kw_only=True):
     """environment.yaml: where an environment is. What a cluster needs may be left out where there is none."""
 
+    environment: NameField | None = None
+    """Its own name, the folder's; its ApplicationSet says it, so that it need not stand in the file."""
     cluster: str = "local"
     """The cluster's name in Argo CD; `local` is the ring on one machine."""
     namespace: str = "default"
     """Where the environment's services run."""
     store: Annotated[str, Meta(pattern=r"^s3://[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9._-]+)*$")] | None = None
-    """Where models are kept: `s3://<bucket>[/<prefix>]`. Its keys are in Secret `headgate-store`, as AWS_… variables."""
+    """Where models are kept: `s3://<bucket>[/<prefix>]`; Secret `headgate-store` has its keys as AWS_… variables."""
     repository: str = "headgate"
     """Headgate's image without its tag, which is app.yaml's `runtime`."""
     pull_secrets: tuple[str, ...] = ()

@@ -1,0 +1,61 @@
+{{/* What the schema cannot say. Every refusal names the file, the setting and what was expected. */}}
+{{- define "headgate.checks" -}}
+{{- $values := .Values }}{{ $name := .Release.Name -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$" $name) -}}
+{{- fail (printf "release %q is not the name of a service; expected lower-case letters, digits and '-', first a letter, at most 40 characters" $name) -}}
+{{- end -}}
+{{- if ne $values.chart .Chart.Version -}}
+{{- fail (printf "app.yaml: chart is %q, and this is version %s of it; render it with charts/headgate-service/%s" $values.chart .Chart.Version $values.chart) -}}
+{{- end -}}
+{{- if not (regexMatch "^models/[a-z]([-a-z0-9]{0,38}[a-z0-9])?/[0-9a-f]{64}$" $values.storageUri) -}}
+{{- fail (printf "version.yaml: storageUri is %q, which could change; expected models/<service>/<sha256>" $values.storageUri) -}}
+{{- end -}}
+{{- if ne (index (splitList "/" $values.storageUri) 1) $name -}}
+{{- fail (printf "version.yaml: storageUri %q is not a model of service %q" $values.storageUri $name) -}}
+{{- end -}}
+{{- if or (not $values.model) (ne $values.model.sha256 (include "headgate.sha256" .)) (ne $values.model.name $name) -}}
+{{- fail (printf "version.yaml: storageUri %q is not of the model that `model` names" $values.storageUri) -}}
+{{- end -}}
+{{- if not (regexMatch "^[0-9a-f]{64}$" (default "" $values.code)) -}}
+{{- fail (printf "version.yaml: code is %q; expected the sha256 of the service's own files" (default "" $values.code)) -}}
+{{- end -}}
+{{- range $key, $what := dict "environment" "its own name" "store" "s3://<bucket>, where models are kept" "domain" "the domain that services are answered under" -}}
+{{- if not (index $values $key) -}}
+{{- fail (printf "environment.yaml: %s is missing; a cluster needs %s" $key $what) -}}
+{{- end -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" $values.domain) -}}
+{{- fail (printf "environment.yaml: domain %q is no domain; expected for instance models.example" $values.domain) -}}
+{{- end -}}
+{{- if and (ne $values.router "traefik") (not (regexMatch "^[^/]+/[^/]+$" (default "" $values.gateway))) -}}
+{{- fail (printf "environment.yaml: gateway is %q; router %s needs <namespace>/<name>" (default "" $values.gateway) $values.router) -}}
+{{- end -}}
+{{- if and $values.autoscaling (gt (int $values.autoscaling.min) (int $values.autoscaling.max)) -}}
+{{- fail (printf "serving.yaml: autoscaling.min %v is more than autoscaling.max %v" $values.autoscaling.min $values.autoscaling.max) -}}
+{{- end -}}
+{{- include "headgate.checks.canary" . -}}
+{{- end }}
+
+{{- define "headgate.checks.canary" -}}
+{{- $plan := required "serving.yaml: canary is null; leave it out for the default plan" .Values.canary -}}
+{{- $known := .Files.Get "files/questions.yaml" | fromYaml -}}
+{{- range $question := $plan.questions -}}
+{{- if not (hasKey $known.questions $question) -}}
+{{- fail (printf "serving.yaml: canary.questions names %q; known: %s" $question (keys $known.questions | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- end -}}
+{{- if not $plan.questions -}}
+{{- fail "serving.yaml: canary.questions is empty; nothing takes over unjudged" -}}
+{{- end -}}
+{{- if ne (len $plan.questions) (len (uniq $plan.questions)) -}}
+{{- fail (printf "serving.yaml: canary.questions names one twice: %s" (join ", " $plan.questions)) -}}
+{{- end -}}
+{{- if and (has "p99" $plan.questions) (not (hasKey $known.bounds (toString $plan.limits.p99_ms))) -}}
+{{- fail (printf "serving.yaml: canary.limits.p99_ms is %v, which no bucket of the server's histogram ends at; choose one of %s" $plan.limits.p99_ms $known.milliseconds) -}}
+{{- end -}}
+{{- range $key := list "interval" "deadline" -}}
+{{- if lt (include "headgate.seconds" (list (printf "serving.yaml: canary.%s" $key) (index $plan $key)) | int) 1 -}}
+{{- fail (printf "serving.yaml: canary.%s is %q; expected more than nothing" $key (index $plan $key)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

@@ -1,0 +1,57 @@
+{{/* What everything is called. Labels hold nothing that changes from version to version: on an InferenceService they reach
+the pods, and a new pod template is a new canary. */}}
+
+{{- define "headgate.app" -}}isvc.{{ .Release.Name }}-predictor{{- end }}
+
+{{- define "headgate.host" -}}{{ .Release.Name }}.{{ .Values.domain }}{{- end }}
+
+{{- define "headgate.sha256" -}}{{ .Values.storageUri | base }}{{- end }}
+
+{{- define "headgate.uri" -}}{{ .Values.store }}/{{ .Values.storageUri }}?code={{ .Values.code }}{{- end }}
+
+{{- define "headgate.image" -}}{{ .Values.image | default (printf "%s:%s" .Values.repository .Values.runtime) }}{{- end }}
+
+{{- define "headgate.labels" -}}
+app.kubernetes.io/name: headgate-service
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: headgate
+{{- end }}
+
+{{- define "headgate.meta" -}}
+labels: {{- include "headgate.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* What a Rollout and its AnalysisRuns were rendered from: by these marks the receiver knows which commit they are of. */}}
+{{- define "headgate.marks" -}}
+headgate.dev/model: {{ include "headgate.sha256" . }}
+headgate.dev/serving: {{ pick .Values "replicas" "threads" "faults" "resources" "autoscaling" "node_selector" "tolerations" | toJson | quote }}
+headgate.dev/chart: {{ .Values.chart }}/{{ .Values.runtime }}
+{{- end }}
+
+{{/* How an analysis is asked for: which template, of which pods, and what it judges. */}}
+{{- define "headgate.asked" -}}
+{{- $root := index . 0 -}}
+templates: [{templateName: {{ $root.Release.Name }}-{{ index . 1 }}}]
+args:
+  - {name: hash, valueFrom: {podTemplateHashValue: Latest}}
+  - {name: stable, valueFrom: {podTemplateHashValue: Stable}}
+analysisRunMetadata:
+  labels:
+    headgate.dev/service: {{ $root.Release.Name }}
+    headgate.dev/environment: {{ $root.Values.environment }}
+  annotations: {{- include "headgate.marks" $root | nindent 4 }}
+{{- end }}
+
+{{/* A length in seconds. */}}
+{{- define "headgate.seconds" -}}
+{{- $what := index . 0 }}{{ $text := toString (index . 1) -}}
+{{- if not (regexMatch "^P(\\d+D)?(T(\\d+H)?(\\d+M)?(\\d+S)?)?$" $text | and (regexMatch "\\d[DHMS]$" $text)) -}}
+{{- fail (printf "%s is %q; expected a length in whole seconds or more, like PT5M or P1D" $what $text) -}}
+{{- end -}}
+{{- $clock := regexFind "T.*" $text -}}
+{{- $days := regexFind "\\d+D" $text | trimSuffix "D" | int -}}
+{{- $hours := regexFind "\\d+H" $clock | trimSuffix "H" | int -}}
+{{- $minutes := regexFind "\\d+M" $clock | trimSuffix "M" | int -}}
+{{- $seconds := regexFind "\\d+S" $clock | trimSuffix "S" | int -}}
+{{- add (mul $days 86400) (mul $hours 3600) (mul $minutes 60) $seconds -}}
+{{- end }}

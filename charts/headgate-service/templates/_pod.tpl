@@ -1,0 +1,134 @@
+{{/* The pod. In mode kserve the ServingRuntime has the server's container and KServe makes the pod; a test holds both alike. */}}
+
+{{- define "headgate.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "headgate.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* What is this service's own; the rest of the arguments is the runtime's. */}}
+{{- define "headgate.args" -}}
+- --sha256={{ include "headgate.sha256" . }}
+- --threads={{ .Values.threads }}
+{{- with .Values.faults.delay_ms }}
+- --delay-ms={{ . }}
+{{- end }}
+{{- with .Values.faults.fail_share }}
+- --fail-share={{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "headgate.resources" -}}
+{{- $own := .Values.resources }}
+{{- $gpu := dict }}
+{{- if $own.gpu }}{{ $gpu = dict $own.gpu_resource (toString $own.gpu) }}{{ end }}
+{{- $cores := $own.cpu_limit | default (add 1 .Values.threads | toString) -}}
+requests: {{- merge (dict "cpu" $own.cpu "memory" $own.memory) $gpu | toYaml | nindent 2 }}
+limits: {{- merge (dict "cpu" $cores "memory" $own.memory) $gpu | toYaml | nindent 2 }}
+{{- end }}
+
+{{/* Where pods may run; the same for both modes. */}}
+{{- define "headgate.placement" -}}
+serviceAccountName: {{ .Values.service_account }}
+automountServiceAccountToken: false
+terminationGracePeriodSeconds: 45
+securityContext: {{- include "headgate.podSecurityContext" . | nindent 2 }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        app: {{ include "headgate.app" . }}
+{{- with .Values.pull_secrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.node_selector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "headgate.pod" -}}
+{{ include "headgate.placement" . }}
+initContainers:
+  - name: fetch
+    image: {{ include "headgate.image" . }}
+    imagePullPolicy: IfNotPresent
+    command: [headgate, fetch]
+    args: [{{ include "headgate.uri" . | quote }}, /mnt/models]
+    envFrom:
+      - secretRef:
+          name: headgate-store
+          optional: true
+    env:
+      - {name: HOME, value: /tmp}
+    resources:
+      requests: {cpu: 100m, memory: 128Mi}
+      limits: {cpu: "1", memory: 512Mi}
+    securityContext: {{- include "headgate.securityContext" . | nindent 6 }}
+    volumeMounts:
+      - {name: model, mountPath: /mnt/models}
+      - {name: tmp, mountPath: /tmp}
+containers:
+  - name: server
+    image: {{ include "headgate.image" . }}
+    imagePullPolicy: IfNotPresent
+    command: [headgate, serve]
+    args:
+      - --model=/mnt/models
+      - --service-file=/mnt/models/service/service.yaml
+      - --host=0.0.0.0
+      - --port=8080
+      {{- include "headgate.args" . | nindent 6 }}
+    env:
+      - {name: HOME, value: /tmp}
+    ports:
+      - {name: http, containerPort: 8080, protocol: TCP}
+    resources: {{- include "headgate.resources" . | nindent 6 }}
+    startupProbe:
+      httpGet: {path: /v2/health/ready, port: 8080}
+      periodSeconds: 2
+      timeoutSeconds: 2
+      failureThreshold: 120
+    readinessProbe:
+      httpGet: {path: /v2/health/ready, port: 8080}
+      periodSeconds: 2
+      timeoutSeconds: 2
+      failureThreshold: 3
+    livenessProbe:
+      httpGet: {path: /v2/health/live, port: 8080}
+      periodSeconds: 10
+      timeoutSeconds: 5
+      failureThreshold: 6
+    lifecycle:
+      preStop:
+        exec: {command: [sleep, "5"]}
+    securityContext: {{- include "headgate.securityContext" . | nindent 6 }}
+    volumeMounts:
+      - {name: model, mountPath: /mnt/models, readOnly: true}
+      - {name: tmp, mountPath: /tmp}
+volumes:
+  - name: model
+    emptyDir: {}
+  - name: tmp
+    emptyDir: {}
+{{- end }}
