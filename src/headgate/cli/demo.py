@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from headgate.adapters.durable import remove
 from headgate.adapters.forges.gitdir import GitDir
-from headgate.cli.incidents import ask_again, poisoned, slow_settings
+from headgate.cli.incidents import ask_again, playable, poisoned, slow_settings
 from headgate.cli.loop import Ended, Loop
 from headgate.cli.moments import moment
 from headgate.cli.observing import Observer
@@ -22,7 +22,7 @@ from headgate.cli.telling import Teller
 from headgate.cli.wiring import AUTHOR, Project, WorkspaceFolder, open_project
 from headgate.cli.workspace import Workspace
 from headgate.desired import file_path, initial
-from headgate.errors import PermanentError
+from headgate.errors import PermanentError, UsageError
 from headgate.local import supervise
 from headgate.local.replay import EventClock, Replay
 from headgate.local.ring import Ring
@@ -56,7 +56,7 @@ POISON_DAY = datetime(2013, 11, 20, tzinfo=UTC)
 
 @app.command()
 def demo(
-    service: Annotated[Path, typer.Option("--service", "-s", help="The service to replay.")] = Path(
+    service: Annotated[Path, typer.Option("--service", "-s", help="The flights, or your copy of them.")] = Path(
         "examples/flights/service.yaml"
     ),
     workspace: WorkspaceFolder = None,
@@ -68,7 +68,10 @@ def demo(
     start, end = moment(live_from), moment(until)
     if start is None or end is None or start >= end:
         raise PermanentError(f"nothing to replay from {live_from!r} to {until!r}")
+    if not service.exists():
+        raise UsageError(f"there is no {str(service)!r} here", next_step="run it in Headgate's repository: make demo")
     root = (workspace or WORKSPACE).resolve()
+    playable(open_project(service, root))
     empty(root)
     told = Demo(service, root, start, end, out)
     with told.teller.timeline:

@@ -8,12 +8,30 @@ from headgate.cli.propose import Proposed, perform, situation
 from headgate.cli.telling import Teller
 from headgate.cli.wiring import Project
 from headgate.desired import file_path
+from headgate.errors import UsageError
 from headgate.names import Name
 from headgate.propose import settings
 
 SLOW = "faults: {delay_ms: 400}\n"
 OPERATOR = "operator"
 POISON_SHARE = 0.6
+SPOILED = {"distance": "a number", "temp": "a number", "pressure": "a number", "dest": "a string"}
+"""Columns of the flights that poison is put in, and what they are before."""
+
+
+def playable(project: Project) -> None:
+    """Refuse a service that the demo cannot spoil: its incidents are written for the flights."""
+    columns = project.contract.columns
+    found = {name: "a number" if columns[name].type == "integer" else f"a {columns[name].type}" for name in columns}
+    lacking = [f"{name} ({kind})" for name, kind in SPOILED.items() if found.get(name) != kind]
+    if project.spec.data.time is None:
+        lacking.append("an event time (data.time)")
+    if lacking:
+        raise UsageError(
+            f"the demo plays the flights, not {project.spec.service!r}: what goes wrong in it is written for them",
+            found=f"{project.service_file.name} lacks {', '.join(lacking)}",
+            next_step="`headgate run` and `headgate up` take any service through the ring",
+        )
 
 
 def slow_settings(project: Project, environment: Name, teller: Teller) -> Proposed:
