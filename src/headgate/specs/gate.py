@@ -140,6 +140,7 @@ class Gate(Spec, frozen=True, kw_only=True):
 
     policy: str = "balanced"
     alpha: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
+    """None: the pack's. Two-sided, for all looks at one holdout: by chance it promotes in half as many."""
     rules: tuple[AnyRule, ...] = ()
 
 
@@ -149,5 +150,5 @@ class Pack(Spec, frozen=True, kw_only=True):
     pack: str
     why: str
     alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05
-    """Two-sided level of one look at a fresh holdout."""
+    """Two-sided level of all looks at one holdout; the first spends three quarters of it (`stats.spending`)."""
     rules: tuple[AnyRule, ...]
