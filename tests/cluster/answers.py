@@ -5,12 +5,14 @@ import ssl
 import urllib.request
 from collections.abc import Callable
 
+Question = Callable[[], bool]
+
 LAX = ssl.create_default_context()
 LAX.check_hostname = False
 LAX.verify_mode = ssl.CERT_NONE
 
 
-def http(url: str) -> Callable[[], bool]:
+def http(url: str) -> Question:
     """Ask whether the URL answers 200."""
 
     def ask() -> bool:
@@ -23,7 +25,7 @@ def http(url: str) -> Callable[[], bool]:
     return ask
 
 
-def port(address: str) -> Callable[[], bool]:
+def port(address: str) -> Question:
     """Ask whether somebody listens at `host:port`."""
     host, number = address.rsplit(":", 1)
 

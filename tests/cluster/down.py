@@ -11,7 +11,7 @@ import psutil
 
 from cluster import network
 from cluster.node import CGROUP
-from cluster.process import processes
+from cluster.process import processes, stop
 from cluster.site import BRIDGE, running
 
 SCATTERED = (
@@ -28,11 +28,10 @@ SCATTERED = (
 def down() -> None:
     """Leave the machine as it was; what is gone already is no error."""
     started = processes()
-    for name in [name for name in started if name != "containerd"]:
-        started[name].stop()
+    stop([process for name, process in started.items() if name != "containerd"])
     _end_pods()
     if "containerd" in started:
-        started["containerd"].stop()
+        stop([started["containerd"]])
     _unmount()
     network.unbridge(running())
     _remove_cgroups()

@@ -16,7 +16,7 @@ Object = dict[str, Any]
 
 def kubectl(site: Site, *words: str, stdin: str | None = None, seconds: float = 120.0) -> str:
     """Return what kubectl printed; an error holds what it said."""
-    command = [program("kubectl"), f"--kubeconfig={site.kubeconfig}", *words]
+    command = [program("kubectl"), f"--kubeconfig={site.kubeconfig}", f"--cache-dir={site.folder / 'kubectl'}", *words]
     done = subprocess.run(command, check=False, input=stdin, capture_output=True, text=True, timeout=seconds)
     if done.returncode:
         raise RuntimeError(f"kubectl {' '.join(words)} said: {done.stderr.strip()[-2000:]}")
@@ -26,14 +26,19 @@ def kubectl(site: Site, *words: str, stdin: str | None = None, seconds: float = 
 def apply(site: Site, *objects: Object) -> None:
     """Apply objects on the server's side, trying again while a definition of theirs is not served yet."""
     text = yaml.safe_dump_all(objects)
-    until(lambda: _applied(site, text), f"objects to apply: {[one['metadata']['name'] for one in objects][:9]}")
+    words = ("apply", "--server-side", "--force-conflicts", "-f", "-")
+    until(
+        lambda: _complaint(site, *words, stdin=text),
+        f"objects to apply: {[one['metadata']['name'] for one in objects]}",
+    )
 
 
 def apply_files(site: Site, *files: Path) -> None:
-    """Apply files and folders of definitions, and wait until the server serves them."""
+    """Apply files of definitions, and wait until the server serves them."""
     words = [word for file in files for word in ("-f", str(file))]
     kubectl(site, "apply", "--server-side", "--force-conflicts", *words)
-    kubectl(site, "wait", "--for=condition=Established", "--timeout=60s", *words)
+    served = ("wait", "--for=condition=Established", "--timeout=60s", *words)
+    until(lambda: _complaint(site, *served), f"definitions to be served: {[file.stem for file in files]}")
 
 
 def get(site: Site, *words: str) -> Object:
@@ -92,9 +97,9 @@ def door(site: Site, name: str, space: str, port: int, listener: str) -> tuple[O
     )
 
 
-def _applied(site: Site, text: str) -> str | None:
+def _complaint(site: Site, *words: str, stdin: str | None = None) -> str | None:
     try:
-        kubectl(site, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+        kubectl(site, *words, stdin=stdin)
     except RuntimeError as err:
         return str(err)
     return None

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -44,20 +44,9 @@ class Process:
                 found.kill()
                 found.wait(10)
 
-    def stop(self, seconds: float = 5.0) -> None:
-        """End the process politely, then for certain."""
-        found = self._find()
-        if found:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found.terminate()
-                try:
-                    found.wait(seconds)
-                except psutil.TimeoutExpired:
-                    self.kill()
-
     def restart(self) -> "Process":
         """Start it anew with the same command."""
-        self.stop()
+        stop([self])
         return start(self.name, self.command, self.env)
 
     def tail(self, lines: int = 25) -> str:
@@ -95,6 +84,19 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str] | None = Non
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(asdict(made), indent=1))
     return made
+
+
+def stop(which: Iterable[Process], seconds: float = 5.0) -> None:
+    """End processes politely and all at once, then for certain."""
+    found = [one for one in (process._find() for process in which) if one]
+    for one in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.terminate()
+    _, deaf = psutil.wait_procs(found, timeout=seconds)
+    for one in deaf:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(deaf, timeout=seconds)
 
 
 def resolving(site: Site, command: Sequence[str]) -> list[str]:

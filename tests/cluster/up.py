@@ -5,12 +5,23 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
 from cluster import images, network, node, pki, plane
 from cluster.build import build
+from cluster.controllers.argocd import argocd
+from cluster.controllers.kserve import kserve
+from cluster.controllers.metrics import metrics
+from cluster.controllers.rollouts import rollouts
+from cluster.controllers.traefik import traefik
+from cluster.controllers.workflows import workflows
 from cluster.kubectl import get, until
+from cluster.services.gitea import gitea, gitea_door
+from cluster.services.mlflow import mlflow, mlflow_door
+from cluster.services.monitoring import alertmanager, monitoring_doors, prometheus
+from cluster.services.storage import storage, storage_door
 from cluster.site import Site, running
 
 Part = Callable[[Site], None]
@@ -61,7 +72,8 @@ def ready(site: Site) -> None:
     until(waits, "the node to be Ready")
 
 
-PARTS: dict[Part, set[Part]] = {
+API: AbstractSet[Part] = frozenset({plane.apiserver})
+PARTS: dict[Part, AbstractSet[Part]] = {
     pki.certify: set(),
     network.bridge: set(),
     plane.etcd: set(),
@@ -75,6 +87,14 @@ PARTS: dict[Part, set[Part]] = {
     image_headgate: {image_pause},
     image_executor: {image_pause},
     ready: {node.kubelet, image_pause},
+    gitea: {network.bridge},
+    storage: {network.bridge},
+    mlflow: {network.bridge},
+    alertmanager: {network.bridge},
+    prometheus: {plane.apiserver},
+    **dict.fromkeys((gitea_door, storage_door, mlflow_door, monitoring_doors), API),
+    **dict.fromkeys((rollouts, workflows, kserve, argocd, traefik), API),
+    metrics: {node.kubelet, node.proxy},
 }
 """Each part and what must be there first."""
 
