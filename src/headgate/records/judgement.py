@@ -150,7 +150,7 @@ class Verdict(Record, frozen=True, kw_only=True, tag="verdict/1"):
     policy: str
     """`balanced@<digest, first 12>`."""
     alpha: float
-    """Two-sided level spent on this look: 3/4 of the pack's alpha at the first, a quarter of the last one's after it."""
+    """Two-sided level spent on this look: three quarters of the pack's alpha at the first."""
     look: int
     model: Model
     champion: DigestField | None

@@ -17,6 +17,8 @@ from unit.gate.trials import (
     ALPHA,
     CLUSTERED,
     INDEPENDENT,
+    LEVEL,
+    lower_bound,
     outcomes,
     paired_case,
     rows_of,
@@ -30,7 +32,10 @@ World = Callable[[np.random.Generator, float, float], Evaluation]
 WORLDS = pytest.mark.parametrize("spread", [INDEPENDENT, CLUSTERED], ids=["independent", "clustered"])
 SLICES = 3
 PREDICTED = 0.4
-TRIALS = 600
+LOOKERS = 1500
+TRIALS, MANY = 600, 5000
+MORE = {"floor": 20_000}
+"""An AUC near the floor, on days that differ, passes 2.5 % by chance: only so many trials tell that from 2.8 %."""
 
 
 def floor_world(rng: np.random.Generator, spread: float, truth: float) -> Evaluation:
@@ -130,12 +135,12 @@ REFUSALS: dict[str, tuple[AnyRule, World, float, float]] = {
 @WORLDS
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_rule_seldom_passes_a_candidate_on_the_limit(name: str, spread: float) -> None:
-    """The 99 % upper bound of the false-pass rate is at most 1.5 alpha."""
+    """Trials that `make test` has time for don't show a false-pass rate beyond 1.5 times the level."""
     rule, world, limit, _ = CLAIMS[name]
 
     found = outcomes(rule, service(TASKS.get(name, "binary")), lambda rng: world(rng, spread, limit), TRIALS, seed=11)
 
-    assert upper_bound(found["pass"], TRIALS) <= 1.5 * ALPHA, found
+    assert lower_bound(found["pass"], TRIALS) <= 1.5 * LEVEL, found
 
 
 @WORLDS
@@ -152,12 +157,12 @@ def test_a_rule_passes_a_candidate_well_beyond_the_limit(name: str, spread: floa
 @WORLDS
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_rule_seldom_refuses_harm_within_the_limit(name: str, spread: float) -> None:
-    """The 99 % upper bound of the false-refusal rate is at most 1.5 alpha, over all slices together."""
+    """Likewise the rate of false refusals, over all slices together."""
     rule, world, limit, _ = REFUSALS[name]
 
     found = outcomes(rule, service(TASKS.get(name, "binary")), lambda rng: world(rng, spread, limit), TRIALS, seed=13)
 
-    assert upper_bound(found["fail"], TRIALS) <= 1.5 * ALPHA, found
+    assert lower_bound(found["fail"], TRIALS) <= 1.5 * LEVEL, found
 
 
 @WORLDS
@@ -175,12 +180,26 @@ def test_a_rule_refuses_harm_well_beyond_the_limit(name: str, spread: float) -> 
 @WORLDS
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_rule_keeps_its_level_over_many_trials(name: str, spread: float) -> None:
-    """Over thousands of trials the false-pass rate is within the level of its own side, with room for few clusters."""
+    """The 99 % upper bound of the false-pass rate at a first look is at most 1.5 times its level."""
     rule, world, limit, _ = CLAIMS[name]
+    trials = MORE.get(name, MANY)
 
-    found = outcomes(rule, service(TASKS.get(name, "binary")), lambda rng: world(rng, spread, limit), 4000, seed=15)
+    found = outcomes(rule, service(TASKS.get(name, "binary")), lambda rng: world(rng, spread, limit), trials, seed=15)
 
-    assert upper_bound(found["pass"], 4000) <= ALPHA, found
+    assert upper_bound(found["pass"], trials) <= 1.5 * LEVEL, found
+
+
+@pytest.mark.full
+@WORLDS
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_keeps_its_level_over_many_trials(name: str, spread: float) -> None:
+    """The 99 % upper bound of the false-refusal rate at a first look is at most 1.5 times its level."""
+    rule, world, limit, _ = REFUSALS[name]
+    trials = MORE.get(name, MANY)
+
+    found = outcomes(rule, service(TASKS.get(name, "binary")), lambda rng: world(rng, spread, limit), trials, seed=16)
+
+    assert upper_bound(found["fail"], trials) <= 1.5 * LEVEL, found
 
 
 def test_rows_that_are_called_independent_and_are_not_pass_too_often() -> None:
@@ -194,21 +213,21 @@ def test_rows_that_are_called_independent_and_are_not_pass_too_often() -> None:
 
     found = outcomes(Gain(), service(), row_by_row, 200, seed=16)
 
-    assert found["pass"] > 3 * ALPHA * 200 / 2, found
+    assert lower_bound(found["pass"], 200) > 1.5 * LEVEL, found
 
 
 @WORLDS
-def test_five_tries_at_one_holdout_pass_no_more_often_than_one(spread: float) -> None:
-    """Alpha is spent over looks: reseeding until something passes does not raise the level."""
+def test_five_tries_at_one_holdout_pass_no_more_often_than_alpha_says(spread: float) -> None:
+    """Alpha is spent over looks: reseeding until something passes stays within one side of it, 2.5 %."""
     rng = np.random.default_rng(17)
     pack = Pack(pack="trial", why="one rule", alpha=ALPHA, rules=(Gain(),))
 
     promoted = 0
-    for _ in range(300):
+    for _ in range(LOOKERS):
         rows = rows_of(rng, spread)
         champion = scores(rng, rows, 0.7, spread)
         tries = (paired_case(rows, scores(rng, rows, 0.7, spread), champion, "champion") for _ in range(5))
         looks = (msgspec.structs.replace(case, look=number) for number, case in enumerate(tries, start=1))
         promoted += any(judge(case, pack, service(), CHAMPION).outcome == "pass" for case in looks)
 
-    assert upper_bound(promoted, 300) <= 1.5 * ALPHA, promoted
+    assert upper_bound(promoted, LOOKERS) <= 1.5 * ALPHA / 2, promoted

@@ -18,10 +18,14 @@ from headgate.specs.gate import AnyRule, Pack
 from headgate.specs.service import Service
 from headgate.stats.clustered import estimate, paired
 from headgate.stats.metrics import Scored, score
+from headgate.stats.spending import alpha_at
 from unit.gate.evidence import CHAMPION, evaluation
 
 Floats = NDArray[np.float64]
 ALPHA = 0.05
+"""Two-sided, for all looks at one holdout."""
+LEVEL = alpha_at(1, ALPHA) / 2
+"""How often a first look may pass by chance what it should not: the upper side of three quarters of alpha, 1.875 %."""
 DAYS, ROWS = 30, 900
 INDEPENDENT, CLUSTERED = 0.0, 0.5
 """Standard deviation of a day's own noise, beside a row's of 1."""
@@ -80,3 +84,8 @@ def outcomes(
 def upper_bound(hits: int, trials: int) -> float:
     """Return the 99 % Clopper-Pearson upper bound of a rate."""
     return 1.0 if hits == trials else float(betaincinv(hits + 1, trials - hits, 0.99))
+
+
+def lower_bound(hits: int, trials: int) -> float:
+    """Return the 99 % Clopper-Pearson lower bound of a rate."""
+    return float(betaincinv(hits, trials - hits + 1, 0.01)) if hits else 0.0
