@@ -5,7 +5,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -117,12 +117,11 @@ def modules(folder: Path) -> list[str]:
     return sorted(".".join(path.parts).removesuffix(".__init__") for path in found)
 
 
-def code_digest(folder: Path, specs: Iterable[Path] = ()) -> Digest:
-    """Return a digest of the service's own files (Python, YAML, SQL; also `specs` elsewhere) and Headgate's version."""
+def code_digest(folder: Path) -> Digest:
+    """Return a digest of the service's own files (Python, YAML, SQL) and Headgate's version."""
     root = folder.resolve()
     sha256 = hashlib.sha256(f"headgate {headgate_version()}\n".encode())
     named = {path.relative_to(root).as_posix(): path for path in files(root)}
-    named |= {f"spec {place}": path for place, path in enumerate(specs) if not path.resolve().is_relative_to(root)}
     for name in sorted(named):
         content = hashlib.sha256(named[name].read_bytes()).hexdigest()
         sha256.update(f"{content}  {name}\n".encode())

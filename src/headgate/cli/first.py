@@ -30,7 +30,6 @@ from headgate.specs.service import Data, Label, Service, Split
 from headgate.wording import one_line
 
 WIDTH = 44
-LEAK_WARNS = "{rule: leak, severity: warning}"
 
 
 class Begun(NamedTuple):

@@ -1,5 +1,6 @@
 """What may a stranger's rows be? Task, time, ids, clusters and columns that teach nothing, each with its reason."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import msgspec
 import polars as pl
 
 from headgate.adapters.source import parse_times
-from headgate.contract.infer import ID_NAME, TIME_NAME, guess_ids, why_ignored
+from headgate.contract.infer import ID_NAME, guess_ids, why_ignored
 from headgate.contract.seen import Seen, look
 from headgate.contract.times import as_naive_utc, naive
 from headgate.errors import PermanentError
@@ -15,6 +16,7 @@ from headgate.features import MOST_CLASSES
 from headgate.names import did_you_mean
 from headgate.specs.service import Task
 
+TIME_NAME = re.compile(r"time|date|stamp|_at$|^at$|^ts$|day|moment", re.IGNORECASE)
 LEAST_ROWS = 30
 LEAST_MOMENTS = 10
 """Fewer cannot be cut into parts that lie one after the other."""

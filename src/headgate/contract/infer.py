@@ -19,7 +19,6 @@ from headgate.wording import one_line
 Origins = Mapping[str, Mapping[str, str]]
 """Column → field of its rule → where the rule comes from; under "" what holds for the whole column."""
 ID_NAME = re.compile(r"(^|_|\b)(id|uuid|guid|key|index|rowid|row_id|no|nr)$|Id$|ID$|^Unnamed", re.ASCII)
-TIME_NAME = re.compile(r"time|date|stamp|_at$|^at$|^ts$|day|moment", re.IGNORECASE)
 PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_ .+/-]*[A-Za-z0-9_])?")
 """Texts that YAML takes without quotes, if it does not take them for something else."""
 LABEL_KINDS = {"integer", "number", "string", "boolean"}
@@ -108,13 +107,6 @@ def null_limit(fact: Seen) -> float:
         error = math.sqrt(share * (1 - share) * BLOCKS / fact.rows)
         limit = min(share + max(0.05, min(share, 1 - share) / 2) + 3 * error, 1.0 if share == 1 else 0.99)
     return math.ceil(round(100 * limit, 6)) / 100
-
-
-def find_time(rows: pl.DataFrame, seen: Mapping[str, Seen] | None = None) -> str | None:
-    """Return the column most likely to be the event time: complete, named like one, with the most values."""
-    facts = look(rows) if seen is None else seen
-    times = {name: f for name, f in facts.items() if f.kind in {"datetime", "date"} and not f.empty and f.distinct > 1}
-    return max(times, key=lambda name: (bool(TIME_NAME.search(name)), times[name].distinct), default=None)
 
 
 def guess_ids(rows: pl.DataFrame, seen: Mapping[str, Seen], label: str, time: str | None) -> tuple[str, ...]:

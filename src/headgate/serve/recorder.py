@@ -17,7 +17,6 @@ from headgate.serve.log import Segment, day_of
 
 WAITING_BYTES = 64 << 20
 """While the disk takes nothing, this much waits; then rows are lost, and counted."""
-MICROSECONDS = 1_000_000
 
 
 class Recorder:

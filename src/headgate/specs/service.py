@@ -1,7 +1,7 @@
 """service.yaml: one served model interface, described by its owner."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -129,8 +129,6 @@ class Service(Spec, frozen=True, kw_only=True):
     performance: Performance = field(default_factory=Performance)
     retrain: Retrain = field(default_factory=Retrain)
     owner: str | None = None
-    annotations: dict[str, Any] = field(default_factory=dict)
-    """Free text for people; nothing reads it."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -201,16 +201,6 @@ def test_moving_text_between_files_changes_the_digest(tmp_path: Path) -> None:
     assert code_digest(tmp_path) != before
 
 
-def test_a_spec_outside_the_folder_counts(tmp_path: Path) -> None:
-    """A shared contract decides as much as one beside the service."""
-    folder, shared = contents(tmp_path / "service"), tmp_path / "contract.yaml"
-    shared.write_text("columns: {}\n")
-    before = code_digest(folder, [shared])
-    shared.write_text("columns: {a: {type: number}}\n")
-
-    assert code_digest(folder, [shared]) != before
-
-
 def test_the_lock_names_what_is_installed_and_is_quick() -> None:
     """Every step asks for it; reading each package's metadata would cost more than the step."""
     started = time.perf_counter()

@@ -1,6 +1,6 @@
 """A first contract: what was seen is promised, and each rule says where it comes from."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.contract.infer import find_time, infer, origins, render
+from headgate.contract.infer import infer, origins, render
 from headgate.contract.rules import check
 from headgate.errors import PermanentError
 from headgate.specs.contract import Column, Contract
@@ -157,22 +157,6 @@ def test_given_ids_are_unique_together_only_if_they_were() -> None:
     assert infer(rows, "late", ids=("a", "b")).unique == (("a", "b"),)
     assert infer(rows, "late", ids=("a", "c")).unique == ()
     assert infer(rows, "late", ids=("a",)).columns["a"].unique is False
-
-
-def test_the_event_time_is_the_complete_column_that_is_called_like_one() -> None:
-    """A birthday is a date, but no event."""
-    day = date(2013, 1, 1)
-    rows = pl.DataFrame(
-        {
-            "born": [day + timedelta(days=n) for n in range(10)],
-            "sold_at": [day + timedelta(days=n // 2) for n in range(10)],
-            "paid_at": [None, *(day + timedelta(days=n) for n in range(9))],
-            "x": range(10),
-        }
-    )
-
-    assert find_time(rows) == "sold_at"
-    assert find_time(rows.select("x")) is None
 
 
 def test_every_rule_is_commented_with_where_it_comes_from() -> None:
