@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ ENABLED = false
 [indexer]
 ISSUE_INDEXER_TYPE = db
 """
-PASSWORD = "only-for-tests"  # noqa: S105 - the server lives for one test run
+PASSWORD = "only-for-tests"
 
 
 class Gitea:
@@ -59,9 +60,7 @@ class Gitea:
     def __init__(self, url: str, token: str) -> None:
         self.url = url
         self.token = token
-        self.client = httpx.Client(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"token {token}"}, timeout=30
-        )
+        self.client = httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"token {token}"}, timeout=30)
 
     def repository(self, name: str) -> str:
         """Make an empty repository; return its path on the server."""
@@ -91,7 +90,7 @@ def gitea(folder: Path) -> Iterator[Gitea]:
     create += ["--email", "headgate@localhost", "--must-change-password=false", "--access-token"]
     create += ["--access-token-scopes", "all", "--access-token-name", "tests"]
     said = subprocess.run([*command, *create], check=True, capture_output=True, text=True, env=env).stdout
-    token = next(line.split()[-1] for line in said.splitlines() if "token" in line.lower() and len(line.split()[-1]) == 40)
+    token = re.findall(r"\b[0-9a-f]{40}\b", said)[-1]
     url = f"http://127.0.0.1:{port}"
     with process([*command, "web"], f"{url}/api/healthz", folder / "gitea.log", env):
         server = Gitea(url, token)

@@ -46,6 +46,8 @@ class Status(NamedTuple):
     context: str
     state: str
     detail: str
+    serial: int = 0
+    """Of one context the highest counts."""
 
 
 class Dialect(Protocol):
@@ -84,9 +86,7 @@ class Dialect(Protocol):
     def read_comments(self, content: bytes) -> list[Comment]: ...
     def comment(self, number: int, text: str) -> Request: ...
     def statuses(self, commit: Commit) -> Request: ...
-    def read_statuses(self, content: bytes) -> list[Status]:
-        """Return a page of statuses, the one that counts last."""
-
+    def read_statuses(self, content: bytes) -> list[Status]: ...
     def set_status(self, commit: Commit, status: Status, before: Status | None) -> list[Request]: ...
     def is_passing(self, refusal: RefusedError) -> bool:
         """Say whether a merge was refused only until the forge has looked at the branch."""

@@ -54,6 +54,7 @@ class GiteaComment(msgspec.Struct):
 
 
 class GiteaStatus(msgspec.Struct):
+    id: int
     context: str
     status: str
     description: str = ""
@@ -124,11 +125,11 @@ class Gitea:
         return Request("POST", f"/issues/{number}/comments", {"body": text})
 
     def statuses(self, commit: Commit) -> Request:
-        return Request("GET", f"/statuses/{commit}", params={"sort": "leastindex"})
+        return Request("GET", f"/statuses/{commit}")
 
     def read_statuses(self, content: bytes) -> list[Status]:
         found = parsed(content, list[GiteaStatus], self.name)
-        return [Status(one.context, STATES.get(one.status, "failure"), one.description) for one in found]
+        return [Status(one.context, STATES.get(one.status, "failure"), one.description, one.id) for one in found]
 
     def set_status(self, commit: Commit, status: Status, before: Status | None) -> list[Request]:  # noqa: ARG002 - the newest wins
         body = {"context": status.context, "state": status.state, "description": status.detail}

@@ -122,7 +122,7 @@ class Hosted:
                 self.rest.ask(request)
             return True
 
-        once(lambda: self.statuses(commit).get(context) == wanted[1:] or None, sent)
+        once(lambda: self.statuses(commit).get(context) == (state, wanted.detail) or None, sent)
 
     def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
         return self.pulls.statuses(commit)

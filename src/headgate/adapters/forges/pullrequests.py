@@ -49,7 +49,7 @@ class PullRequests:
     def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
         """Return context → (state, detail)."""
         found = self.listed(self.dialect.statuses(commit), self.dialect.read_statuses)
-        return {one.context: (one.state, one.detail) for one in found}
+        return {one.context: (one.state, one.detail) for one in sorted(found, key=lambda one: one.serial)}
 
     def listed_pulls(self, branch: str | None) -> Iterator[Pull]:
         return self.listed(self.dialect.pulls(branch), self.dialect.read_pulls)

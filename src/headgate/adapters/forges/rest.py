@@ -2,6 +2,7 @@
 
 import ssl
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -75,6 +76,7 @@ class Rest:
         self.sleep = sleep
         timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS)
         self.client = httpx.Client(timeout=timeout, verify=ssl.create_default_context(), follow_redirects=False)
+        weakref.finalize(self, self.client.close)
 
     def ask(self, request: Request) -> bytes:
         """Return the answer; what certainly did not happen is tried again, within bounds."""

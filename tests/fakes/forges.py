@@ -1,0 +1,71 @@
+"""Forges to test on: each gives an empty env repo of its own, and says what it cannot know."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from fakes.gitea import Gitea, gitea
+from headgate.adapters.forges.address import open_forge
+from headgate.adapters.forges.gitdir import GitDir
+from headgate.ports import Forge
+from headgate.records.change import Edit
+
+COUNTER = itertools.count()
+
+
+class Where(NamedTuple):
+    """A forge with a new env repo."""
+
+    forge: Forge
+    people: bool
+    """Whether it takes the caller's word for who merged and when; a hosted one knows its token's user and its clock."""
+    url: str | None = None
+    """What HEADGATE_FORGE says of it."""
+    token: Path | None = None
+
+
+class Servers:
+    """The servers of one test run, each started when first asked for."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self.stack = stack
+
+    @cached_property
+    def gitea(self) -> Gitea:
+        """The real Gitea."""
+        folder = self.folder / "gitea"
+        folder.mkdir()
+        return self.stack.enter_context(gitea(folder))
+
+
+@contextmanager
+def in_a_folder(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator[Where]:
+    """Make a bare repository."""
+    yield Where(GitDir.create(folder / "env.git", first, "headgate"), people=True)
+
+
+@contextmanager
+def on_gitea(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator[Where]:
+    """Make a repository on the real Gitea."""
+    repository = servers.gitea.repository(f"env-{next(COUNTER)}")
+    where = hosted(f"gitea+{servers.gitea.url}/{repository}", servers.gitea.token, folder)
+    where.forge.commit(first, "First", None)
+    servers.gitea.filled(repository)
+    yield where
+
+
+def hosted(url: str, secret: str, folder: Path) -> Where:
+    """Return a hosted forge whose mirror is in `folder`."""
+    token = folder / "token"
+    token.write_text(f"{secret}\n")
+    return Where(open_forge(url, token, folder / "forges"), people=False, url=url, token=token)
+
+
+FORGES: dict[str, Callable[[Servers, Path, Sequence[Edit]], AbstractContextManager[Where]]] = {
+    "gitdir": in_a_folder,
+    "gitea": on_gitea,
+}
