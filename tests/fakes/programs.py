@@ -1,7 +1,7 @@
 """Where are the real programs that tests run against? In the cache that `make cluster` fills."""
 
-import pwd
 import os
+import pwd
 from pathlib import Path
 
 import pytest
