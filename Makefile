@@ -16,7 +16,7 @@ export DO_NOT_TRACK := true
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(STAMP) ## Make .venv from uv.lock (done by every other target when it is needed)
@@ -46,6 +46,7 @@ check: $(STAMP) ## Check style, types, layers, the map, the lock file and that r
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=tests/ring $(BIN)/mypy --explicit-package-bases tests/ring/recompute.py tests/ring/recomputing
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests/cluster
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_map.py tests/unit/test_purity.py
 	$(BIN)/uv lock --check
@@ -54,6 +55,14 @@ check: $(STAMP) ## Check style, types, layers, the map, the lock file and that r
 .PHONY: render
 render: $(STAMP) ## Write every generated file anew
 	@$(BIN)/python -m headgate render
+
+.PHONY: cluster
+cluster: $(STAMP) ## Run the real control plane on this machine, built from pins, and print its KUBECONFIG (needs root and Go)
+	@PYTHONPATH=tests $(BIN)/python -m cluster up
+
+.PHONY: cluster-down
+cluster-down: $(STAMP) ## End it and take away every trace of it
+	@PYTHONPATH=tests $(BIN)/python -m cluster down
 
 .PHONY: image
 image: ## Build the container image headgate:dev (needs docker)

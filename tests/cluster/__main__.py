@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cluster.build import build
-from cluster.down import down, traces
+from cluster.down import down
 from cluster.process import processes
 from cluster.site import Site
 from cluster.up import up
@@ -24,9 +24,10 @@ def main(words: list[str]) -> int:
             site = up()
             typer.echo(f"export KUBECONFIG={site.kubeconfig}")
         case ["down"]:
-            down()
-            for trace in traces():
-                typer.echo(f"left: {trace}")
+            left = down()
+            for trace in left:
+                typer.echo(f"error: left on this machine: {trace}", err=True)
+            return int(bool(left))
         case ["status"]:
             Site.load()
             status()

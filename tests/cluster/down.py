@@ -1,6 +1,7 @@
 """Ends the cluster and takes away every trace of it: processes, cgroups, mounts, bridge, rules, files."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,11 +23,18 @@ SCATTERED = (
     "/run/containerd",
     "/var/run/kubernetes",
 )
-"""Folders whose place the programs don't let anyone choose; taken away when they hold no files."""
+"""Folders whose place the programs don't let anyone choose."""
 
 
-def down() -> None:
-    """Leave the machine as it was; what is gone already is no error."""
+def note() -> None:
+    """Write down which of the scattered folders were here before the cluster."""
+    (running() / "before.json").write_text(json.dumps([folder for folder in SCATTERED if Path(folder).exists()]))
+
+
+def down() -> list[str]:
+    """Leave the machine as it was, and return what is left all the same; what is gone already is no error."""
+    before = running() / "before.json"
+    scattered = set(SCATTERED) - set(json.loads(before.read_text()) if before.exists() else SCATTERED)
     started = processes()
     stop([process for name, process in started.items() if name != "containerd"])
     _end_pods()
@@ -35,21 +43,21 @@ def down() -> None:
     _unmount()
     network.unbridge(running())
     _remove_cgroups()
-    shutil.rmtree(running(), ignore_errors=True)
-    for folder in SCATTERED:
-        _remove_empty(Path(folder))
+    for folder in (str(running()), *scattered):
+        shutil.rmtree(folder, ignore_errors=True)
+    return [*traces(), *(folder for folder in scattered if Path(folder).exists())]
 
 
 def traces() -> list[str]:
-    """Return what of a cluster is on this machine, for the test that `down` leaves nothing."""
+    """Return what of a cluster is on this machine."""
     mounts = [f"mount {path}" for path in _mounts()]
     cgroups = [f"cgroup {path}" for path in _cgroups()]
     links = subprocess.run(["ip", "-brief", "link"], check=True, capture_output=True, text=True).stdout.splitlines()
     rules = subprocess.run(["iptables-save"], check=True, capture_output=True, text=True).stdout.splitlines()
     wires = [line for line in links if line.startswith((BRIDGE, "veth"))]
     chains = [line for line in rules if any(name in line for name in network.OURS)]
-    folders = [path for path in (str(running()), *SCATTERED) if Path(path).exists()]
-    return mounts + cgroups + wires + chains + folders + [f"process {one.pid}" for one in _shims()]
+    folder = [str(running())] if running().exists() else []
+    return mounts + cgroups + wires + chains + folder + [f"process {one.pid}" for one in _shims()]
 
 
 def _end_pods() -> None:
@@ -95,15 +103,3 @@ def _remove_cgroups() -> None:
     for folder in _cgroups():
         with contextlib.suppress(OSError):
             folder.rmdir()
-
-
-def _remove_empty(folder: Path) -> None:
-    if not folder.exists():
-        return
-    for inner, _, files in os.walk(folder, topdown=False):
-        for file in files:
-            path = Path(inner) / file
-            if path.is_symlink() or path.is_socket():
-                path.unlink()
-        with contextlib.suppress(OSError):
-            Path(inner).rmdir()

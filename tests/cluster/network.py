@@ -37,9 +37,12 @@ def foreign() -> str | None:
     return "iptables chains KUBE-*" if "KUBE-" in rules else None
 
 
+def kept_rules(rules: str) -> str:
+    """Return the rules of a table dump that are not ours."""
+    return "".join(line for line in rules.splitlines(keepends=True) if not any(name in line for name in OURS))
+
+
 def _forget_rules(family: str) -> None:
     rules = subprocess.run([f"{family}-save"], check=True, capture_output=True, text=True).stdout
-    lines = rules.splitlines(keepends=True)
-    others = [line for line in lines if not any(name in line for name in OURS)]
-    if len(others) < len(lines):
-        subprocess.run([f"{family}-restore"], check=True, input="".join(others), text=True)
+    if kept_rules(rules) != rules:
+        subprocess.run([f"{family}-restore"], check=True, input=kept_rules(rules), text=True)

@@ -17,6 +17,7 @@ from cluster.controllers.metrics import metrics
 from cluster.controllers.rollouts import rollouts
 from cluster.controllers.traefik import traefik
 from cluster.controllers.workflows import workflows
+from cluster.down import note
 from cluster.kubectl import get, until
 from cluster.services.gitea import gitea, gitea_door
 from cluster.services.mlflow import mlflow, mlflow_door
@@ -105,6 +106,7 @@ def up() -> Site:
     build()
     site = Site.choose()
     site.save()
+    note()
     _play(site)
     return site
 
