@@ -125,7 +125,7 @@ class Demo:
                 await self.replay(ring, loop)
         finally:
             await loop.close()
-        write_story(self, loop, ring)
+        write_story(self.out, teller, loop, ring, self.rows)
 
     async def replay(self, ring: Ring, loop: Loop) -> None:
         """Send the year through the ring, and the same rows to the frozen first model beside it."""

@@ -70,9 +70,11 @@ def propose(
     at = moment(as_of)
     project = open_project(service, workspace, (lambda: at) if at else wall_clock)
     if back or serving:
-        from headgate.cli.asking import by_hand
+        from headgate.cli.asking import asked_of, other_settings, undo
 
-        done = by_hand(project, environment, back, serving, reason)
+        here = situation(project, project.live(asked_of(project, environment, back, serving, reason)))
+        asked = other_settings(project, here, serving, reason or "") if serving else undo(project, here, reason or "")
+        done = perform(asked, project.forge)
         leave(done, out, output, project, summary(done), fields)
         return
     if reason:

@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -26,34 +25,31 @@ from headgate.show.page.plots import evenly
 from headgate.specs.canary import Canary
 from headgate.stats.metrics import Undefined, score
 
-if TYPE_CHECKING:
-    from headgate.cli.demo import Demo
-
 LOOKS_KEPT = 60
 """Of one question at one weight: enough to draw its course."""
 
 
-def write_story(demo: "Demo", loop: Loop, ring: Ring) -> Story:
+def write_story(out: Path, teller: Teller, loop: Loop, ring: Ring, rows: pl.DataFrame) -> Story:
     """Write demo.json and the report, and show the end."""
     from headgate.show.ending import show
     from headgate.show.report import render
 
-    demo.teller.timeline.stop()
-    story = story_of(demo, loop, ring)
-    write(demo.out, encode(story))
+    teller.timeline.stop()
+    story = story_of(teller, loop, ring, rows)
+    write(out, encode(story))
     write(Path(story.report), render(story).encode())
-    show(story, demo.teller.timeline.console)
+    show(story, teller.timeline.console)
     return story
 
 
-def story_of(demo: "Demo", loop: Loop, ring: Ring) -> Story:
-    """Return everything that happened as one record."""
-    project, teller = demo.project, demo.teller
+def story_of(teller: Teller, loop: Loop, ring: Ring, rows: pl.DataFrame) -> Story:
+    """Return everything that happened as one record; `rows` have the labels of what was replayed."""
+    project = loop.project
     counts = teller.client.counts if teller.client else Counts()
     pulls = project.forge.pull_requests(project.spec.service)
     tags = ring.history.tags()
     analyses = [analysis for tag in tags for analysis in tag.analyses]
-    auc, rows = monthly(project, ring.environment, demo.rows)
+    auc, counted = monthly(project, ring.environment, rows)
     return Story(
         service=project.spec.service,
         environment=ring.environment,
@@ -63,7 +59,7 @@ def story_of(demo: "Demo", loop: Loop, ring: Ring) -> Story:
         requests=requests(counts, teller, ring),
         split=tuple(split(counts.models, analyses)),
         auc=auc,
-        rows_by_month=rows,
+        rows_by_month=counted,
         windows=window_points(loop.observations),
         drift=tuple(one.drift for _, one in loop.observations),
         analyses=tuple(analyses),
