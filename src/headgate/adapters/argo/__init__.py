@@ -1,0 +1,1 @@
+"""What do Argo's objects say? JSON of the API server, in our records."""
