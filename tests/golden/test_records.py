@@ -16,7 +16,17 @@ from headgate.records import codec
 from headgate.records.codec import Record, decode, encode
 
 RECORDS = sorted((Path(__file__).parent / "records").glob("*.json"))
-KEPT = {"dataset", "validation-report", "model", "evaluation", "verdict", "pull-request", "live-tag", "trigger"}
+KEPT = {
+    "dataset",
+    "validation-report",
+    "model",
+    "evaluation",
+    "verdict",
+    "pull-request",
+    "live-tag",
+    "trigger",
+    "service-code",
+}
 """Kinds that other people's stores and repositories hold: each must have its golden file."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from headgate.errors import HeadgateError, PermanentError
 from headgate.features import blame
 from headgate.names import COMMIT_PATTERN, Commit, Digest, did_you_mean
+from headgate.records.model import ServiceCode
 
 CODE = {".py", ".yaml", ".yml", ".sql"}
 NOT_CODE = {"__pycache__", "node_modules", "mlruns", "build", "dist"}
@@ -126,6 +127,13 @@ def code_digest(folder: Path) -> Digest:
         content = hashlib.sha256(named[name].read_bytes()).hexdigest()
         sha256.update(f"{content}  {name}\n".encode())
     return Digest(sha256.hexdigest())
+
+
+def gather(service_file: Path) -> ServiceCode:
+    """Return the service's own files, whose digest is `code_digest` of their folder."""
+    root = service_file.resolve().parent
+    named = {path.relative_to(root).as_posix(): path.read_bytes() for path in files(root)}
+    return ServiceCode(headgate=headgate_version(), spec=service_file.name, files=named)
 
 
 def files(root: Path) -> Iterator[Path]:

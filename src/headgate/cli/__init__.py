@@ -30,6 +30,7 @@ COMMANDS = {
     "track": "Show a run and its model in MLflow.",
     "drift": "Compare a window of served rows with the champion's training rows.",
     "trigger": "Decide from signals whether to retrain.",
+    "fetch": "Bring a model and the code that serves it from a store into a folder, verified.",
     "serve": "Serve one model over the Open Inference Protocol.",
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
     "demo": "Show the whole ring in about a minute.",

@@ -23,7 +23,7 @@ from headgate.models import package
 from headgate.models.loading import load
 from headgate.records.codec import encode
 from headgate.records.dataset import ValidationReport
-from headgate.records.model import Model
+from headgate.records.model import Model, code_uri
 
 app = typer.Typer(add_completion=False)
 
@@ -42,7 +42,7 @@ def train(
     output: OutputFormat = Output.text,
 ) -> None:
     """Fit, convert, package and keep a model; gate rows are never opened."""
-    from headgate.adapters.usercode import checked_out
+    from headgate.adapters.usercode import checked_out, gather
     from headgate.adapters.usercode import load as load_code
     from headgate.train import fit
     from headgate.train.lean import import_sklearn
@@ -68,6 +68,7 @@ def train(
         sha256 = package.write(folder, fitted.onnx, fitted.signature, {})
         model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock, commit=commit)
         project.store.put_folder(model.uri, folder)
+    project.store.put(code_uri(model.service, model.code), encode(gather(project.service_file)))
     keep_reference(project, model, learn, check)
     project.keep_model(model)
     leave(model, out, output, project, summary(model, fitted.metric, fitted.tune_score, fitted.train_rows), fields)

@@ -1,8 +1,9 @@
 """The immutable artifact that is judged and served."""
 
+import hashlib
 from datetime import datetime
 
-from headgate.names import DigestField, NameField, Uri
+from headgate.names import Digest, DigestField, NameField, Uri
 from headgate.records.codec import Part, Record
 from headgate.records.dataset import DatasetRef
 
@@ -39,3 +40,31 @@ class Model(Record, frozen=True, kw_only=True, tag="model/1"):
     trials: tuple[Trial, ...] = ()
     parity: float
     """Largest absolute difference between the estimator's and the package's predictions on tune rows."""
+
+
+class ServiceCode(Record, frozen=True, kw_only=True, tag="service-code/1"):
+    """The service's own files as they trained a model: whoever serves it computes features by the same ones."""
+
+    headgate: str
+    """Headgate's version; a part of the digest."""
+    spec: str
+    """Which of the files is service.yaml."""
+    files: dict[str, bytes]
+    """Path below the service's folder → content."""
+
+    @property
+    def digest(self) -> Digest:
+        """The digest that models and version.yaml call `code`."""
+        sha256 = hashlib.sha256(f"headgate {self.headgate}\n".encode())
+        for name in sorted(self.files):
+            sha256.update(f"{hashlib.sha256(self.files[name]).hexdigest()}  {name}\n".encode())
+        return Digest(sha256.hexdigest())
+
+
+def code_uri(service: str, code: str) -> Uri:
+    """Return where a store keeps the files that trained a model.
+
+    >>> code_uri("flights", "1f0c2a")
+    'code/flights/1f0c2a.json'
+    """
+    return Uri(f"code/{service}/{code}.json")

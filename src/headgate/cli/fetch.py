@@ -1,0 +1,98 @@
+"""headgate fetch."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import typer
+
+from headgate.adapters.durable import replace_file
+from headgate.adapters.files import FileStore
+from headgate.cli.exchange import say
+from headgate.errors import PermanentError, UsageError, speaking
+from headgate.models import package
+from headgate.names import Digest, Uri, short
+from headgate.ports import Store
+from headgate.records.codec import decode
+from headgate.records.model import ServiceCode, code_uri
+
+app = typer.Typer(add_completion=False)
+
+PLACE = re.compile(
+    r"(?P<store>(s3|file)://.+)/(?P<model>models/(?P<service>[a-z][-a-z0-9]{0,39})/(?P<sha256>[0-9a-f]{64}))"
+    r"(\?code=(?P<code>[0-9a-f]{64}))?"
+)
+SERVICE = "service"
+"""The folder beside the model's files that the code is brought to."""
+SPEC = "service.yaml"
+
+
+@app.command()
+def fetch(
+    uri: Annotated[
+        str, typer.Argument(help="<store>/models/<service>/<sha256>[?code=<sha256>]; the store is s3://… or file:///…")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where the model's files go; the code goes to service/ in it.")],
+) -> None:
+    """Bring a model from a store into a folder, verified; what is there already is left as it is."""
+    found = PLACE.fullmatch(uri)
+    if found is None:
+        raise UsageError(
+            f"{uri[:200]!r} is no place of a model",
+            found="expected s3://<bucket>/models/<service>/<sha256>?code=<sha256>",
+            next_step="headgate fetch --help",
+        )
+    sha256, code = Digest(found["sha256"]), found["code"]
+    with speaking(f"write to {str(folder)!r}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        store = open_store(found["store"], folder / ".store")
+        fetch_model(store, Uri(found["model"]), sha256, folder)
+        if code:
+            fetch_code(store, found["service"], Digest(code), folder / SERVICE)
+    say(f"model {short(sha256)}" + (f" with code {short(code)}" if code else "") + f" in {folder}")
+
+
+def open_store(url: str, cache: Path) -> Store:
+    if url.startswith("file://"):
+        return FileStore(Path(url.removeprefix("file://")))
+    from headgate.adapters.s3 import open_store as open_bucket
+
+    return open_bucket(url, cache)
+
+
+def fetch_model(store: Store, uri: Uri, sha256: Digest, folder: Path) -> None:
+    """Copy a package, its manifest last, and verify the copy."""
+    if holds(folder, sha256):
+        return
+    kept = store.folder(uri)
+    names = sorted(package.verify(kept, sha256).files)
+    for name in (*names, package.MANIFEST):
+        replace_file(folder / name, (kept / name).read_bytes())
+    package.verify(folder, sha256)
+
+
+def holds(folder: Path, sha256: Digest) -> bool:
+    try:
+        package.verify(folder, sha256)
+    except PermanentError:
+        return False
+    return True
+
+
+def fetch_code(store: Store, service: str, digest: Digest, folder: Path) -> None:
+    """Write the service's own files once their digest is the one that Git names."""
+    uri = code_uri(service, digest)
+    code = decode(store.get(uri), ServiceCode, uri)
+    if code.digest != digest or code.spec not in code.files:
+        raise PermanentError(
+            f"{uri!r} is corrupt: its files have sha256 {short(code.digest)}…",
+            found=f"expected {short(digest)}…",
+            next_step="train the model again; if that does not help, somebody changed the store",
+        )
+    for name, content in {**code.files, SPEC: code.files[code.spec]}.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise PermanentError(f"{uri!r} has a file {name[:80]!r}, which leads out of its folder")
+        target = folder.joinpath(*path.parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, content)
