@@ -55,11 +55,13 @@ def headgate() -> Image:
 
 
 def load(site: Site, image: Image) -> None:
-    """Stream an image into containerd."""
-    command = [*ctr(site), "images", "import", "--no-unpack", "-"]
-    with subprocess.Popen(
-        command[:-2] + command[-1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as importing:
+    """Stream an image into containerd, unless this very one is there."""
+    there = site.room("images") / f"{hashlib.sha256(image.config()).hexdigest()}.json"
+    if there.exists():
+        return
+    command = [*ctr(site), "images", "import", "-"]
+    pipe, out = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=out) as importing:
         if importing.stdin is None or importing.stdout is None:
             raise RuntimeError("ctr was started without pipes")
         image.write(importing.stdin)
@@ -67,6 +69,7 @@ def load(site: Site, image: Image) -> None:
         said = importing.stdout.read().decode()
     if importing.returncode:
         raise RuntimeError(f"ctr could not import {image.name}: {said}")
+    there.write_text(image.name)
 
 
 def ctr(site: Site) -> list[str]:
