@@ -91,6 +91,17 @@ class Ring:
         self.now += timedelta(minutes=30)
         return self.forge.merge(number, "rule", self.now)
 
+    def returned(self) -> tuple[PullRequest, PullRequest]:
+        """Live through A, then B, then A again by a revert; return the pull requests of the last two."""
+        self.promote(A)
+        self.ends("live", A, 1)
+        live = self.promote(B)
+        self.ends("live", B, 2)
+        assert live.merge_commit is not None
+        back = self.reverted(B, live.merge_commit)
+        self.ends("live", A, 3)
+        return live, back
+
 
 @pytest.fixture
 def ring(tmp_path: Path) -> Ring:
@@ -176,13 +187,7 @@ def test_a_failed_canary_and_its_revert_leave_the_champion(ring: Ring) -> None:
 
 def test_a_return_by_revert_is_told_as_such(ring: Ring) -> None:
     """The same text as once before, merged by another pull request."""
-    ring.promote(A)
-    ring.ends("live", A, 1)
-    live = ring.promote(B)
-    ring.ends("live", B, 2)
-    assert live.merge_commit is not None
-    back = ring.reverted(B, live.merge_commit)
-    ring.ends("live", A, 3)
+    _, back = ring.returned()
 
     found = ring.history().live
 
@@ -194,13 +199,7 @@ def test_a_return_by_revert_is_told_as_such(ring: Ring) -> None:
 
 def test_a_tagged_commit_counts_before_any_clock(ring: Ring) -> None:
     """Tags may tell event time while commits tell the wall's: the first reign is still the first pull request's."""
-    ring.promote(A)
-    ring.ends("live", A, 1)
-    live = ring.promote(B)
-    ring.ends("live", B, 2)
-    assert live.merge_commit is not None
-    back = ring.reverted(B, live.merge_commit)
-    ring.ends("live", A, 3)
+    live, back = ring.returned()
     log = ring.forge.log(VERSION_PATH, ring.head())
     tags = [replace(one, at=one.at - timedelta(days=1000)) for one in ring.tags()]
     texts = {entry.commit: ring.forge.read(VERSION_PATH, entry.commit) or "" for entry in log}

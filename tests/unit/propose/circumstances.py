@@ -10,7 +10,7 @@ from headgate.desired import Desired, initial, settings_digest
 from headgate.gate.judge import judge
 from headgate.gate.packs import load
 from headgate.names import Commit, Digest, Name
-from headgate.propose.actions import Action, Close, Comment, Open, Situation, Update
+from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Situation, Update
 from headgate.propose.plan import plan
 from headgate.records.change import PullRequest
 from headgate.records.judgement import Evaluation, Slice, Verdict
@@ -137,6 +137,20 @@ def performed(actions: Sequence[Action], pulls: Sequence[PullRequest] = ()) -> l
         elif isinstance(action, Close):
             kept[action.number] = replaced(kept[action.number], state="closed")
     return list(kept.values())
+
+
+def only(actions: tuple[Action, ...]) -> Open:
+    """Return the one pull request that a plan opens."""
+    (action,) = actions
+    assert isinstance(action, Open), action
+    return action
+
+
+def refusal(actions: tuple[Action, ...]) -> Nothing:
+    """Return why a plan does nothing."""
+    (action,) = actions
+    assert isinstance(action, Nothing), action
+    return action
 
 
 def pull_of(opened: Open, number: int, **changes: Any) -> PullRequest:

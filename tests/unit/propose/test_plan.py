@@ -8,7 +8,7 @@ from headgate.desired import Desired
 from headgate.errors import PermanentError
 from headgate.lint import lint
 from headgate.names import Digest
-from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Update
+from headgate.propose.actions import Close, Comment, Open, Update
 from headgate.propose.attempts import SUPERSEDED
 from headgate.records import codec
 from headgate.records.change import PullRequest
@@ -28,9 +28,11 @@ from unit.propose.circumstances import (
     analysis,
     env,
     evidence,
+    only,
     performed,
     planned,
     pull_of,
+    refusal,
     replaced,
     situation,
     tag,
@@ -39,18 +41,6 @@ from unit.propose.circumstances import (
 )
 
 NEWER = Digest("9" * 64)
-
-
-def only(actions: tuple[Action, ...]) -> Open:
-    (action,) = actions
-    assert isinstance(action, Open), action
-    return action
-
-
-def refusal(actions: tuple[Action, ...]) -> Nothing:
-    (action,) = actions
-    assert isinstance(action, Nothing), action
-    return action
 
 
 def opened(**changes: object) -> PullRequest:

@@ -11,7 +11,7 @@ from headgate.errors import PermanentError
 from headgate.lint import lint
 from headgate.names import Commit, Digest, Name
 from headgate.propose import revert
-from headgate.propose.actions import Action, Nothing, Open, Update
+from headgate.propose.actions import Action, Open, Update
 from headgate.records.change import PullRequest
 from headgate.records.live import LiveTag
 from headgate.specs.environment import Bans
@@ -26,7 +26,9 @@ from unit.propose.circumstances import (
     analysis,
     answer,
     env,
+    only,
     pull_of,
+    refusal,
     revision,
     situation,
     tag,
@@ -38,18 +40,6 @@ SLOWED = settings_digest(SLOW)
 SLOW_TEXT = "faults: {delay_ms: 400}\n"
 OLDER = Digest("8" * 64)
 APP_PATH = "env/prod/flights/app.yaml"
-
-
-def only(actions: tuple[Action, ...]) -> Open:
-    (action,) = actions
-    assert isinstance(action, Open), action
-    return action
-
-
-def reason(actions: tuple[Action, ...]) -> str:
-    (action,) = actions
-    assert isinstance(action, Nothing), action
-    return action.reason
 
 
 def edits(opened: Open) -> dict[str, str | None]:
@@ -66,7 +56,7 @@ def failed(**changes: Any) -> tuple[Action, ...]:
 @pytest.mark.parametrize("outcome", ["pass", "inconclusive", "error"])
 def test_only_a_failed_analysis_reverts(outcome: str) -> None:
     """No data is not guilt."""
-    assert f"the analysis is {outcome}" in reason(failed(told=analysis(outcome)))
+    assert f"the analysis is {outcome}" in refusal(failed(told=analysis(outcome))).reason
 
 
 def test_a_failed_model_is_taken_back_and_banned() -> None:
@@ -169,7 +159,7 @@ def test_when_all_is_done_nothing_is_left() -> None:
     """Reverted and banned: the same failure told once more."""
     done = env(CHAMPION) | {BANS_PATH: edits(only(failed()))[BANS_PATH] or ""}
 
-    assert "no longer names" in reason(failed(where=situation(done)))
+    assert "no longer names" in refusal(failed(where=situation(done))).reason
 
 
 def test_the_same_failure_is_one_pull_request() -> None:
@@ -187,7 +177,7 @@ def test_a_decided_revert_is_not_asked_for_again(state: str) -> None:
     """A person's no stands here too."""
     where = situation(env(CANDIDATE), pulls=[pull_of(only(failed()), 4, state=state)])
 
-    assert f"#4 for this commit is {state}" in reason(failed(where=where))
+    assert f"#4 for this commit is {state}" in refusal(failed(where=where)).reason
 
 
 def merged_revert(**changes: Any) -> PullRequest:
@@ -201,7 +191,7 @@ def test_a_revert_is_not_reverted(commit: str) -> None:
     pull = merged_revert()
     told = analysis(model=CHAMPION, commit=getattr(pull, commit))
 
-    assert "no revert of a revert" in reason(failed(told=told, where=situation(env(CHAMPION), pulls=[pull])))
+    assert "no revert of a revert" in refusal(failed(told=told, where=situation(env(CHAMPION), pulls=[pull]))).reason
 
 
 def test_what_a_revert_restored_is_not_reverted_at_a_later_commit() -> None:
@@ -209,7 +199,7 @@ def test_what_a_revert_restored_is_not_reverted_at_a_later_commit() -> None:
     tags = [tag(OLDER, 1), tag(CHAMPION, 2, days=1)]
     where = situation(env(CHAMPION), tags, [merged_revert()])
 
-    assert "no revert of a revert" in reason(failed(told=analysis(model=CHAMPION), where=where))
+    assert "no revert of a revert" in refusal(failed(told=analysis(model=CHAMPION), where=where)).reason
 
 
 @pytest.mark.parametrize("purpose", ["promote", "settings"])
@@ -298,7 +288,7 @@ def test_an_undo_of_a_running_canary_goes_back_to_the_champion() -> None:
 
 def test_an_undo_needs_something_to_go_back_to() -> None:
     """And waits for a revert that is open already."""
-    assert "nothing else was live" in reason(revert.undo(situation(), FLIGHTS, env(), ""))
-    assert "nothing else was live" in reason(revert.undo(situation(env(None), ()), FLIGHTS, {}, ""))
+    assert "nothing else was live" in refusal(revert.undo(situation(), FLIGHTS, env(), "")).reason
+    assert "nothing else was live" in refusal(revert.undo(situation(env(None), ()), FLIGHTS, {}, "")).reason
     waiting = situation(env(CANDIDATE), pulls=[pull_of(only(failed()), 4)])
-    assert "open as pull request #4" in reason(revert.undo(waiting, FLIGHTS, env(), ""))
+    assert "open as pull request #4" in refusal(revert.undo(waiting, FLIGHTS, env(), "")).reason
