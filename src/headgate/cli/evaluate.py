@@ -4,6 +4,7 @@ import io
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -38,7 +39,7 @@ app = typer.Typer(add_completion=False)
 
 
 class Timed(Record, frozen=True, kw_only=True, tag="latency/1"):
-    """What was measured of one packaged model."""
+    """What was measured of one packaged model, once; measured anew it is a document of its own."""
 
     model: DigestField
     latency: Latency
@@ -53,6 +54,9 @@ def evaluate(
     service: ServiceFile = DEFAULT_SERVICE_FILE,
     workspace: WorkspaceFolder = None,
     environment: EnvironmentName = None,
+    time_again: Annotated[
+        bool, typer.Option("--time-again", help="Measure latency anew: an earlier time the machine was busy.")
+    ] = False,
     source: FromFile = None,
     out: OutFile = None,
     fields: Fields = None,
@@ -61,12 +65,12 @@ def evaluate(
     """Measure candidate, champion and anchor on the same gate rows, and keep the evidence."""
     project = open_project(service, workspace)
     model = take(Model, source, project)
-    evaluation = measured(project, model, project.live(environment))
+    evaluation = measured(project, model, project.live(environment), time_again=time_again)
     project.store.put(Uri(f"evidence/{digest(evaluation)}.json"), encode(evaluation))
     leave(evaluation, out, output, project, summary(evaluation), fields)
 
 
-def measured(project: Project, model: Model, standing: Standing) -> Evaluation:
+def measured(project: Project, model: Model, standing: Standing, *, time_again: bool = False) -> Evaluation:
     """Return everything the gate rows say about the model, beside the champion and the anchor."""
     spec, dataset = project.spec, model.dataset
     gate_rows = read_kept(project.store, dataset, "gate")
@@ -87,7 +91,7 @@ def measured(project: Project, model: Model, standing: Standing) -> Evaluation:
         model=model,
         champion=standing.champion,
         anchor=standing.anchor,
-        latency=latency(project, model, lambda: loaded["candidate"].predict(one)),
+        latency=latency(project, model, lambda: loaded["candidate"].predict(one), again=time_again),
         leaks=leaks(project, gate_rows, learned, classes, baseline),
         overlap_rows=overlap_rows(frame["id"], [features.ids(rows, spec) for rows in learned]),
         look=looks.number(project.store, model),
@@ -96,14 +100,16 @@ def measured(project: Project, model: Model, standing: Standing) -> Evaluation:
     )
 
 
-def latency(project: Project, model: Model, predict_one: Callable[[], object]) -> Latency:
-    """Return how quick the model is, measured once: an evaluation made again is the same evaluation."""
-    uri = Uri(f"latencies/{project.spec.service}/{model.sha256}.json")
-    if not project.store.has(uri):
+def latency(project: Project, model: Model, predict_one: Callable[[], object], *, again: bool = False) -> Latency:
+    """Return how quick the model is, as it was measured last: an evaluation made again is the same evaluation."""
+    store, folder = project.store, f"latencies/{project.spec.service}/{model.sha256}/"
+    kept = store.uris(folder)
+    if again or not kept:
         timed = Timed(model=model.sha256, latency=measure_latency(predict_one, time.perf_counter_ns))
         with suppress(PermanentError):  # another process was quicker
-            project.store.put(uri, encode(timed))
-    return decode(project.store.get(uri), Timed, uri).latency
+            store.put(Uri(f"{folder}{len(kept) + 1:04}.json"), encode(timed))
+    last = store.uris(folder)[-1]
+    return decode(store.get(last), Timed, last).latency
 
 
 def leaks(
