@@ -1,29 +1,54 @@
 """What every Store promises, asked of each adapter."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fakes.buckets import S3, Stores
+from headgate.adapters.bucket import Bucket
 from headgate.adapters.files import FileStore
+from headgate.adapters.s3 import S3Store
 from headgate.errors import PermanentError, TransientError
 from headgate.names import Uri
 from headgate.ports import Store
 from headgate.records.codec import digest_of
 
-STORES: dict[str, Callable[[Path], Store]] = {"files": lambda folder: FileStore(folder / "store")}
-"""Adapter → how to open a store; opened twice on one folder it is the same store."""
+COUNTER = itertools.count()
+Opening = Callable[[], Store]
+
+
+def in_a_bucket(server: S3, folder: Path) -> Opening:
+    """Return how to open the store of a new bucket: each time with an empty cache, as another pod would."""
+    name = f"bucket-{next(COUNTER)}"
+    server.bucket(name)
+    with pytest.MonkeyPatch.context() as patched:
+        for variable, value in server.variables().items():
+            patched.setenv(variable, value)
+        bucket = Bucket(name)
+    return lambda: S3Store(bucket, "team/a", folder / f"cache-{next(COUNTER)}")
+
+
+STORES: dict[str, Callable[[Stores, Path], Opening]] = {
+    "files": lambda _, folder: lambda: FileStore(folder / "store"),
+    "moto": lambda stores, folder: in_a_bucket(stores.moto, folder),
+    "rclone": lambda stores, folder: in_a_bucket(stores.rclone, folder),
+}
+"""Adapter and server → how to open a store; opened twice it is the same store."""
+WITH_CONDITIONS = ["files", "moto"]
+"""Where of writers at one moment one wins; rclone's server, as some old ones, overwrites what it is asked not to."""
 
 
 @pytest.fixture(params=STORES)
-def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+def opening(request: pytest.FixtureRequest, stores: Stores, tmp_path: Path) -> Opening:
     """Return how to open the store of one adapter."""
-    return lambda: STORES[request.param](tmp_path)
+    return STORES[request.param](stores, tmp_path)
 
 
 @pytest.fixture
-def store(opening: Callable[[], Store]) -> Store:
+def store(opening: Opening) -> Store:
     """Return an empty store."""
     return opening()
 
@@ -89,7 +114,7 @@ def test_a_manifest_that_is_not_the_uris_digest_is_corrupt(store: Store, tmp_pat
         store.folder(uri)
 
 
-def test_a_document_comes_back_byte_for_byte_from_a_store_opened_anew(opening: Callable[[], Store]) -> None:
+def test_a_document_comes_back_byte_for_byte_from_a_store_opened_anew(opening: Opening) -> None:
     """Kept means on the disk, not in the process."""
     content = bytes(range(256)) * 5000
 
@@ -107,7 +132,7 @@ def test_the_same_document_twice_is_fine(store: Store) -> None:
     assert store.get(Uri("a.json")) == b"same"
 
 
-def test_a_folder_comes_back_with_all_its_files(opening: Callable[[], Store], tmp_path: Path) -> None:
+def test_a_folder_comes_back_with_all_its_files(opening: Opening, tmp_path: Path) -> None:
     """Sub-folders too."""
     made = made_folder(tmp_path / "made", manifest=b"{1}", a=b"A" * 3_000_000)
     (made / "sub").mkdir()
@@ -152,7 +177,8 @@ def test_uris_lists_documents_sorted_and_no_files_of_folders(store: Store, tmp_p
     assert store.uris("nothing") == []
 
 
-def test_of_writers_at_the_same_time_one_wins_and_the_others_are_told(opening: Callable[[], Store]) -> None:
+@pytest.mark.parametrize("opening", WITH_CONDITIONS, indirect=True)
+def test_of_writers_at_the_same_time_one_wins_and_the_others_are_told(opening: Opening) -> None:
     """Eight writers, eight contents: one is kept, seven hear of it."""
     refused: list[PermanentError] = []
     start = threading.Barrier(8)

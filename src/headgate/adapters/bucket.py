@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
     CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
@@ -41,7 +42,7 @@ RACING = {"409", "ConditionalRequestConflict", "OperationAborted"}
 PASSING = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "RequestTimeTooSkewed", "Throttling"}
 BARRED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
 NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-LOST = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
+LOST = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 SHOWN = 300
 
 

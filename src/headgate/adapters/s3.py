@@ -44,7 +44,7 @@ def place_of(url: str) -> Place:
     Place(bucket='models', prefix='team')
     """
     scheme, _, rest = url.partition("://")
-    bucket, _, prefix = rest.strip("/").partition("/")
+    bucket, _, prefix = rest.rstrip("/").partition("/")
     segments = [bucket, *prefix.split("/")] if prefix else [bucket]
     if scheme != "s3" or not all(is_plain(segment) for segment in segments):
         raise UsageError(f"{url[:200]!r} is no store", next_step="HEADGATE_STORE is like `s3://bucket/prefix`")
