@@ -18,6 +18,8 @@ ONE_IS_ENOUGH = ("person", "schedule", "data")
 """Causes that are no measurements: they happen once, not in N of M windows."""
 CLOCK_SKEW = timedelta(minutes=5)
 """A window that ends later than this after now has not been seen by anybody."""
+ATTEMPTS = 3
+"""A run that fails may have met a passing trouble; one that fails this often waits for a person."""
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,12 +29,20 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     verdict: VerdictOutcome | None
     """None while it waits, runs, or when it ended without a verdict."""
     ended: bool
+    """With an answer: a verdict, or data that were refused."""
+    failed: bool = False
+    """It ended without an answer: a step crashed, or the machine did."""
     ended_at: datetime | None = None
     """When it gave its verdict or gave up; None when that is not known: then the trigger's time counts."""
     promoted: bool = False
     """Its candidate was merged and reached Healthy."""
     code: str = ""
     """Digest of the service's code that it ran, as in `Model.code`."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it failed in its last attempt."""
+        return self.failed and self.trigger.attempt >= ATTEMPTS
 
     @property
     def since(self) -> datetime:
@@ -68,11 +78,18 @@ def decide(
     Signals of one rule and window: the last one given counts.
     """
     found = [trigger_of(subject, signal, counted, now) for signal, counted in loud(signals, retrain, now)]
+    fresh = [trigger for trigger in found if not is_known(trigger, past)]
+    again = next_attempt(past)
+    if again and not (fresh and fresh[0].cause == "person"):
+        return Decision(
+            decision="start",
+            reason=f"attempt {again.attempt} of {ATTEMPTS}, as the one before it failed: {again.detail}",
+            trigger=again,
+        )
     if not found:
         return Decision(decision="quiet", reason=f"no rule fired in {retrain.windows} windows")
-    fresh = [trigger for trigger in found if not is_known(trigger, past)]
     if not fresh:
-        return Decision(decision="known", reason=f"{found[0].rule} (trigger {found[0].key}) was acted on already")
+        return Decision(decision="known", reason=acted_on(found[0], past))
     held = hold(fresh[0], subject, past, retrain, now)
     return held or Decision(decision="start", reason=fresh[0].detail, trigger=fresh[0])
 
@@ -108,6 +125,28 @@ def trigger_of(subject: Subject, signal: Signal, counted: str, now: datetime) ->
     )
 
 
+def next_attempt(past: Sequence[PastRun]) -> Trigger | None:
+    """Return the last trigger once more when its run failed and may be tried again; newer evidence has its own."""
+    last = sorted(past, key=lambda run: run.trigger.at)[-1:]
+    if any(is_under_way(run) for run in past):
+        return None
+    again = [run.trigger for run in last if run.failed and not run.given_up]
+    return msgspec.structs.replace(again[0], attempt=again[0].attempt + 1) if again else None
+
+
+def is_under_way(run: PastRun) -> bool:
+    """Say whether a run waits or runs."""
+    return not run.ended and not run.failed
+
+
+def acted_on(trigger: Trigger, past: Sequence[PastRun]) -> str:
+    """Return why the same evidence starts nothing more."""
+    known = f"{trigger.rule} (trigger {trigger.key}) was acted on already"
+    if any(run.given_up and run.trigger.key == trigger.key for run in past):
+        return f"{known}, and given up after {ATTEMPTS} failed attempts: `headgate status` says why"
+    return known
+
+
 def is_known(trigger: Trigger, past: Sequence[PastRun]) -> bool:
     """Say whether the evidence was acted on: under its key, or by a run that had a window as late as the measured one.
 
@@ -123,7 +162,7 @@ def hold(
     trigger: Trigger, subject: Subject, past: Sequence[PastRun], retrain: Retrain, now: datetime
 ) -> Decision | None:
     """Return the reason not to start now, if there is one; only a run that has not ended holds a person."""
-    if waiting := [run for run in past if not run.ended]:
+    if waiting := [run for run in past if is_under_way(run)]:
         return Decision(decision="waiting", reason=f"run of trigger {waiting[-1].trigger.key} has not ended")
     if trigger.cause == "person":
         return None
@@ -145,13 +184,13 @@ def hold(
 
 
 def refused_in_a_row(past: Sequence[PastRun], code: str = "") -> int:
-    """Return how many of the last ended runs of this code had no passing verdict.
+    """Return how many of the last runs of this code, ended or given up, had no passing verdict.
 
     A promotion, other code or a person's run starts a new count (the person's own run is its first); time alone
     never does, and neither does a pass that was not promoted.
     """
     count = 0
-    for run in sorted((run for run in past if run.ended), key=lambda run: run.since, reverse=True):
+    for run in sorted((run for run in past if run.ended or run.given_up), key=lambda run: run.since, reverse=True):
         if run.promoted or run.code != code:
             break
         count += run.verdict != "pass"

@@ -279,6 +279,58 @@ def test_the_key_differs_between_subjects(field: str) -> None:
     assert key(SUBJECT, drift(1)) != key(other, drift(1))
 
 
+def failing(attempt: int, number: int = 2) -> PastRun:
+    """Return a run whose last attempt ended without an answer."""
+    made = past(number, None)
+    trigger = msgspec.structs.replace(made.trigger, attempt=attempt)
+    return msgspec.structs.replace(made, trigger=trigger, ended=False, ended_at=None, failed=True)
+
+
+def test_a_failed_run_gets_a_next_attempt_of_its_own_name() -> None:
+    """Also when no rule is loud any more: the cause was acted on, and not answered."""
+    first = failing(1)
+
+    decision = asked([], [first], week(2).end + DAY)
+
+    assert decision.trigger == msgspec.structs.replace(first.trigger, attempt=2)
+    assert decision.reason.startswith("attempt 2 of 3")
+
+
+def test_attempts_are_bounded() -> None:
+    """The third failure is the last: it is said, and nothing waits for it."""
+    drifts, later = [drift(1), drift(2)], week(2).end + WEEK * 2
+
+    decision = asked(drifts, [failing(3)], week(2).end)
+
+    assert "known" == decision.decision
+    assert "given up after 3 failed attempts" in decision.reason
+    assert "start" == asked([*drifts, drift(3), drift(4)], [failing(3)], later).decision
+
+
+def test_runs_that_were_given_up_count_toward_the_breaker() -> None:
+    """What fails for ever is no better than what is refused for ever."""
+    broken = [failing(3, number) for number in (2, 4, 6)]
+
+    decision = asked([drift(7), drift(8)], broken, week(9).end)
+
+    assert "stopped" == decision.decision
+
+
+def test_newer_evidence_takes_the_place_of_a_next_attempt() -> None:
+    """A person who asks is not told to wait for a run that failed."""
+    decision = asked([person("look", week(3).end)], [failing(1)], week(3).end)
+
+    assert decision.trigger is not None
+    assert ("person", 1) == (decision.trigger.cause, decision.trigger.attempt)
+
+
+def test_no_attempt_is_made_beside_a_run_under_way() -> None:
+    """One at a time."""
+    running = msgspec.structs.replace(past(1), ended=False, ended_at=None)
+
+    assert asked([], [running, failing(1)], week(3).end).trigger is None
+
+
 class Life(RuleBasedStateMachine):
     """Weeks pass, signals come late and twice, runs end in every way: what must hold all the same."""
 
@@ -314,14 +366,24 @@ class Life(RuleBasedStateMachine):
         assert (decision.trigger is None) == (decision.decision != "start")
         if decision.trigger is None:
             return
+        if decision.trigger.attempt > 1:
+            self.check_attempt(decision.trigger)
+            self.runs[-1] = PastRun(trigger=decision.trigger, verdict=None, ended=False, code=self.code)
+            return
         self.check(decision.trigger)
         self.runs.append(PastRun(trigger=decision.trigger, verdict=None, ended=False, code=self.code))
         if decision.trigger.cause == "person":
             self.refused = 0
 
+    def check_attempt(self, trigger: Trigger) -> None:
+        last = self.runs[-1]
+        assert last.failed
+        assert (trigger.key, trigger.attempt) == (last.trigger.key, last.trigger.attempt + 1)
+        assert trigger.attempt <= 3
+
     def check(self, trigger: Trigger) -> None:
         assert trigger.key not in {run.trigger.key for run in self.runs}
-        assert all(run.ended for run in self.runs)
+        assert all(run.ended or run.failed for run in self.runs)
         assert trigger.window.end <= self.now + timedelta(minutes=5)
         if trigger.cause == "person":
             return
@@ -329,7 +391,14 @@ class Life(RuleBasedStateMachine):
         assert all(self.now >= (run.ended_at or run.trigger.at) + self.retrain.cooldown for run in self.runs)
         assert not any(self.now - run.trigger.at < DAY for run in self.runs)
 
-    @precondition(lambda self: self.runs and not self.runs[-1].ended)
+    @precondition(lambda self: self.runs and not self.runs[-1].ended and not self.runs[-1].failed)
+    @rule()
+    def crash(self) -> None:
+        self.runs[-1] = msgspec.structs.replace(self.runs[-1], failed=True)
+        if self.runs[-1].given_up and self.runs[-1].code == self.code:
+            self.refused += 1
+
+    @precondition(lambda self: self.runs and not self.runs[-1].ended and not self.runs[-1].failed)
     @rule(verdict=st.sampled_from(["pass", "fail", "inconclusive", None]), promoted=st.booleans())
     def end(self, verdict: VerdictOutcome | None, promoted: bool) -> None:
         promoted = promoted and verdict == "pass"
@@ -349,7 +418,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def never_two_at_once(self) -> None:
-        assert sum(not run.ended for run in self.runs) <= 1
+        assert sum(not run.ended and not run.failed for run in self.runs) <= 1
 
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from headgate.cli.answering import TriggerGiven, answered
 from headgate.cli.moments import AsOf, GateFrom, moment
+from headgate.cli.past import Attempt
 from headgate.cli.propose import Proposed
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
@@ -68,7 +69,9 @@ def run(
     )
     console = Console(stderr=True, soft_wrap=True)
     console.print(f"run {name}", markup=False, highlight=False)
-    ends = run_graph(plan, lambda end: show(end, plan, console))
+    attempt = Attempt(plan.folder, cause)
+    with attempt.stopped_by_nobody():
+        ends = run_graph(plan, lambda end: show(end, plan, console), begin=attempt.begin)
     failed = [end for end in ends.values() if end.outcome == "failed"]
     if failed:
         raise typer.Exit(failed[0].exit_code)
@@ -100,7 +103,9 @@ def by_hand(*asked: str | None) -> str:
 
 def arguments(given: Mapping[str, str | None], source: str | None) -> dict[str, tuple[str, ...]]:
     """Return what each verb is given of the run's parameters."""
-    by_verb = {step.verb: options(*((f"--{name}", given.get(name)) for name in step.takes)) for step in CONTINUOUS_TRAINING}
+    by_verb = {
+        step.verb: options(*((f"--{name}", given.get(name)) for name in step.takes)) for step in CONTINUOUS_TRAINING
+    }
     return by_verb | {"collect": (*by_verb["collect"], *options(("--source", source)))}
 
 

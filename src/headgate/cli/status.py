@@ -1,6 +1,5 @@
 """headgate status."""
 
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +7,10 @@ import msgspec
 import typer
 
 from headgate.cli.exchange import Output, OutputFormat, say
+from headgate.cli.past import BEGUN, hanging, runs
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
 from headgate.desired import Desired, live_tags
+from headgate.graph.engines.holding import is_held
 from headgate.names import Name, short
 from headgate.records.codec import decode
 from headgate.records.live import LiveTag, RolloutState
@@ -46,7 +47,12 @@ def look(project: Project) -> Status:
     return Status(
         services=rows,
         canaries=[canary(state) for state in states if state.canary],
-        hanging=[*missing(project, rows), *interrupted(project.workspace.runs), *stopped(project, states)],
+        hanging=[
+            *missing(project, rows),
+            *unanswered(project, desired),
+            *interrupted(project.workspace.runs),
+            *stopped(project, states),
+        ],
     )
 
 
@@ -75,9 +81,18 @@ def missing(project: Project, rows: list[Row]) -> Iterator[str]:
                 yield f"model {short(model)} of {row.service} is not in the store, and {row.environment} names it"
 
 
+def unanswered(project: Project, desired: Desired) -> Iterator[str]:
+    """Yield the triggers whose run waits, failed, or was given up."""
+    for order in desired.order():
+        for run in runs(project, order.name, ()):
+            yield from hanging(run, project)
+
+
 def interrupted(runs: Path) -> Iterator[str]:
     """Yield the runs that ended in mid-way; the same command goes on where they ended."""
     for folder in sorted(path for path in runs.glob("*") if path.is_dir()):
+        if (folder / BEGUN).exists():
+            continue  # it answers a trigger, which is told of
         if any(folder.glob(".*.*")) and not is_held(folder / ".lock"):
             yield f"run {folder.name} was interrupted: the same `headgate run` goes on where it ended"
 
@@ -90,18 +105,6 @@ def stopped(project: Project, states: list[RolloutState]) -> Iterator[str]:
             for state in states
             if state.canary
         )
-
-
-def is_held(lock: Path) -> bool:
-    """Say whether a living process holds a lock."""
-    if not lock.exists():
-        return False
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def text(found: Status) -> str:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from headgate.cli.trigger import Decided, past_run
+from headgate.cli.past import past_run
+from headgate.cli.trigger import Decided
 from headgate.cli.wiring import open_project
 from headgate.names import Digest, Name
 from headgate.records.codec import decode, encode

@@ -7,7 +7,7 @@ import pytest
 
 from headgate.errors import PermanentError, TransientError
 from headgate.graph.engines import local
-from headgate.graph.engines.local import locked
+from headgate.graph.engines.holding import locked
 from headgate.graph.step import Step, When
 from unit.graph.stage import Stage, is_running
 
@@ -230,3 +230,33 @@ def test_a_run_held_by_another_process_is_transient(tmp_path: Path) -> None:
         locked(path, wait_seconds=0.1),
     ):
         pass
+
+
+def test_a_run_removes_what_the_one_before_it_left(stage: Stage) -> None:
+    """Nobody may take the verdict of last week's rows for an answer to rows that were refused today."""
+    graph = (Step(verb="a", pure=False), B, Step(verb="c", reads="b", pure=False))
+    stage.run(*graph)
+    before = sorted(stage.records())
+    stage.facts["a"] = "other rows"
+    stage.script("b", "exit:1")
+    stage.facts["b"] = "other contract"
+    left: list[str] = []
+
+    local.run(stage.plan(*graph), lambda _: None, begin=lambda: left.extend(stage.records()))
+
+    assert ["a.json", "b.json", "c.json"] == before
+    assert [] == left
+    assert ["a.json"] == sorted(stage.records())
+    assert not stage.plan().log("c").exists()
+
+
+def test_a_run_that_goes_on_keeps_what_only_its_folder_knows(stage: Stage) -> None:
+    """What was collected is not collected again."""
+    graph = (Step(verb="a", pure=False), Step(verb="b", reads="a", retries=0))
+    stage.script("b", "exit:75", "ok")
+    stage.run(*graph)
+
+    ends = stage.run(*graph)
+
+    assert ["seen before", "done"] == [end.outcome for end in ends.values()]
+    assert ["a", "b", "b"] == stage.started()

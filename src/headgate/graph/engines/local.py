@@ -1,20 +1,18 @@
 """Runs a graph on this machine: each step is a subprocess, record file in, record file out."""
 
-import fcntl
 import hashlib
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from headgate.adapters.durable import replace_file
-from headgate.errors import TransientError, speaking
+from headgate.errors import speaking
 from headgate.graph.engines.children import Children, ended_by_signals
+from headgate.graph.engines.holding import locked
 from headgate.graph.step import Step, check
 
 TRANSIENT = 75
@@ -63,8 +61,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.cache / f"{key(step, self)}.json" if step.pure else self.folder / f".{step.verb}.{key(step, self)}"
 
 
-def run(plan: Run, report: Callable[[StepEnd], None], workers: int = 2) -> dict[str, StepEnd]:
+def run(
+    plan: Run, report: Callable[[StepEnd], None], workers: int = 2, begin: Callable[[], None] = lambda: None
+) -> dict[str, StepEnd]:
     """Run every step whose turn comes, two at a time; a step after a failed one is not started.
+
+    `begin` is called once the run is this process's alone, and nothing is left of an earlier one of its name.
 
     On Ctrl-C, SIGTERM and SIGHUP (in the main thread), and on any error, the steps that run are ended first.
     """
@@ -73,6 +75,8 @@ def run(plan: Run, report: Callable[[StepEnd], None], workers: int = 2) -> dict[
     plan.cache.mkdir(parents=True, exist_ok=True)
     children = Children()
     with ended_by_signals(), locked(plan.folder / ".lock") as lock, ThreadPoolExecutor(workers) as pool:
+        clear(plan)
+        begin()
         try:
             ends = drive(plan, lambda step, ends: pool.submit(run_step, step, plan, ends, children, lock), report)
         except BaseException:
@@ -101,6 +105,20 @@ def drive(
             end = ends[running.pop(future)] = future.result()
             report(end)
     return ends
+
+
+def clear(plan: Run) -> None:
+    """Remove the records of an earlier run of this name; nobody may take them for this one's.
+
+    One that was interrupted goes on: what it collected and proposed stays, as only the folder knows of it.
+    """
+    goes_on = all(plan.known(step).exists() for step in plan.graph if step.reads is None)
+    for step in plan.graph:
+        if step.pure or not goes_on:
+            plan.record(step.verb).unlink(missing_ok=True)
+        if not goes_on:
+            plan.log(step.verb).unlink(missing_ok=True)
+            unmark(step, plan)
 
 
 def forget(plan: Run, ends: Mapping[str, StepEnd]) -> None:
@@ -208,24 +226,3 @@ def keep(content: bytes, path: Path) -> None:
 def tail(log: Path, lines: int = 6) -> str:
     """Return the last lines of a step's log."""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-
-
-@contextmanager
-def locked(path: Path, wait_seconds: float = 60.0) -> Iterator[int]:
-    """Hold a lock that the kernel frees when its last holder dies; yield its descriptor."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as err:
-                if time.monotonic() > deadline:
-                    raise TransientError(
-                        f"run {path.parent.name!r} is held by another process", next_step="wait for it, then run again"
-                    ) from err
-                time.sleep(0.05)
-        yield descriptor
-    finally:
-        os.close(descriptor)
