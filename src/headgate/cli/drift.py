@@ -6,7 +6,7 @@ import typer
 
 from headgate.cli.exchange import Fields, OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
-from headgate.cli.observations import Observed, keep
+from headgate.cli.observations import Observed, keep, observed
 from headgate.cli.observing import Observer, aligned
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
@@ -45,9 +45,9 @@ def drift(
             f"nothing is live in {standing.environment}: there is no champion to compare with",
             next_step="`headgate run`, `headgate pr merge NUMBER`, then `headgate up`",
         )
-    observed = measure(project, standing, standing.champion, moment(as_of) or project.clock())
-    keep(project, observed)
-    leave(observed.drift, out, output, project, summary(observed), fields)
+    found = measure(project, standing, standing.champion, moment(as_of) or project.clock())
+    keep(project, found)
+    leave(found.drift, out, output, project, summary(found), fields)
 
 
 def measure(project: Project, standing: Standing, champion: Model, now: datetime) -> Observed:
@@ -59,16 +59,7 @@ def measure(project: Project, standing: Standing, champion: Model, now: datetime
     observer = Observer(project)
     for window in reversed(windows):
         if found := observer.observe(window, standing, champion):
-            return Observed(
-                service=spec.service,
-                environment=standing.environment,
-                champion=champion.sha256,
-                window=window,
-                labelled=found.labelled,
-                metrics=found.metrics,
-                signals=found.signals,
-                drift=found.drift,
-            )
+            return observed(project, standing, champion, found)
     last = windows[-1] if windows else next(aligned(length, matured - 2 * length, matured), None)
     raise PermanentError(
         f"no window of {show_duration(length)} with answers of {champion.sha256[:12]} has matured yet",

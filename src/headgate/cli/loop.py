@@ -3,22 +3,30 @@
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
 
-from headgate.cli.exchange import write
+from headgate.cli.exchange import R
+from headgate.cli.observations import keep, observed, signals, windows
 from headgate.cli.observing import Observation, Observer, aligned
+from headgate.cli.past import due, folder_of, is_measured, path_of, run_of, runs
+from headgate.cli.past import keep as keep_trigger
 from headgate.cli.propose import Proposed
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import Project
+from headgate.graph.engines.holding import is_held
 from headgate.local.rollout import Tell
 from headgate.names import Digest, Name
-from headgate.records.codec import decode, encode
+from headgate.records.codec import decode
 from headgate.records.dataset import ValidationReport
 from headgate.records.judgement import Verdict
-from headgate.records.live import Signal, Trigger
-from headgate.trigger import Decision, PastRun, Subject, decide
+from headgate.records.live import Trigger
+from headgate.records.model import Model
+from headgate.trigger import Decision, PastRun, Subject, decide, is_under_way
 
 POLL_SECONDS = 0.05
 
@@ -33,18 +41,28 @@ class Ended(Struct, frozen=True, kw_only=True):
     proposed: Proposed | None
 
 
-class Loop:
-    """Closes the loop for one service in one environment."""
+Aside = Callable[[Callable[[], bool]], Awaitable[bool]]
+"""How measuring is called: a ring that serves meanwhile does it in a thread."""
 
-    def __init__(self, project: Project, environment: Name, observer: Observer, tell: Tell) -> None:
+
+async def inline(measure: Callable[[], bool]) -> bool:
+    return measure()
+
+
+class Loop:
+    """Closes the loop for one service in one environment; a loop that was killed goes on where it ended."""
+
+    def __init__(
+        self, project: Project, environment: Name, observer: Observer, tell: Tell, aside: Aside = inline
+    ) -> None:
         self.project = project
         self.environment = environment
         self.observer = observer
         self.tell = tell
-        self.past: list[PastRun] = []
-        self.waiting: Trigger | None = None
-        self.signals: list[Signal] = []
+        self.aside = aside
         self.observations: list[tuple[str, Observation]] = []
+        self.measured: Callable[[Observation], None] = lambda _: None
+        """Told each window: a display may follow them."""
         self.champion = Digest("")
         self.seen: set[datetime] = set()
         self.last = ""
@@ -55,62 +73,60 @@ class Loop:
         standing = self.project.live(self.environment)
         if standing.champion is None:
             return None
-        spec = self.project.spec
-        if standing.champion.sha256 != self.champion:
-            self.champion, self.signals, self.seen = standing.champion.sha256, [], set()
+        champion, is_new = standing.champion, standing.champion.sha256 != self.champion
+        if is_new:
+            self.champion = champion.sha256
+            self.seen = windows(self.project, self.environment, champion.sha256)
+        is_news = await self.aside(lambda: self.observe(standing, champion, now))
+        past = runs(self.project, self.environment, standing.tags)
+        if is_news or is_new or any(run.failed for run in past):
+            self.decide(past, now)
+            past = runs(self.project, self.environment, standing.tags)
+        waiting = [run.trigger for run in past if self.may_start(run, now)]
+        return await self.run(waiting[0]) if waiting else None
+
+    def observe(self, standing: Standing, champion: Model, now: datetime) -> bool:
+        """Measure the windows that have matured, and keep what they said; say whether there was any."""
+        spec, is_news = self.project.spec, False
         since = max(tag.at for tag in standing.tags if tag.outcome == "live")
-        matured = now - spec.data.label.matures_after
-        for window in aligned(spec.drift.window, since, matured):
+        for window in aligned(spec.drift.window, since, now - spec.data.label.matures_after):
             if window.end in self.seen:
                 continue
+            if found := self.observer.observe(window, standing, champion):
+                keep(self.project, observed(self.project, standing, champion, found))
+                self.observations.append((champion.sha256, found))
+                self.measured(found)
+                is_news = True
             self.seen.add(window.end)
-            if found := self.observer.observe(window, standing, standing.champion):
-                self.observations.append((standing.champion.sha256, found))
-                self.signals.extend(found.signals)
-                self.decide(now)
-        if self.waiting and now >= self.due(self.waiting):
-            trigger, self.waiting = self.waiting, None
-            return await self.run(trigger)
-        return None
+        return is_news
 
-    def due(self, trigger: Trigger) -> datetime:
-        """Return when gate rows after the trigger's window have all matured."""
-        return trigger.window.end + self.project.spec.split.gate + self.project.spec.data.label.matures_after
-
-    def decide(self, now: datetime) -> Decision:
+    def decide(self, past: list[PastRun], now: datetime) -> Decision:
         """Weigh the signals once; say it when the decision changes."""
-        spec = self.project.spec
-        subject = Subject(
-            service=spec.service, environment=self.environment, champion=self.champion, code=self.project.code
-        )
-        decision = decide(subject, self.signals, self.past, spec.retrain, now)
+        spec, code = self.project.spec, self.project.code
+        subject = Subject(service=spec.service, environment=self.environment, champion=self.champion, code=code)
+        decision = decide(subject, signals(self.project, self.environment, self.champion), past, spec.retrain, now)
         if decision.trigger:
-            self.waiting = decision.trigger
-            self.past.append(PastRun(trigger=decision.trigger, verdict=None, ended=False, code=self.project.code))
-            gate = decision.trigger.window.end
-            self.tell("trigger", "start", f"{decision.reason}; gate rows from {gate:%m-%d}")
+            keep_trigger(self.project, decision.trigger)
+            gate = (
+                f"; gate rows from {decision.trigger.window.end:%m-%d}" if is_measured(decision.trigger, spec) else ""
+            )
+            self.tell("trigger", "start", decision.reason + gate)
         elif decision.decision != self.last and decision.decision == "stopped":
             self.tell("trigger", decision.decision, decision.reason)
         self.last = decision.decision
         return decision
 
+    def may_start(self, run: PastRun, now: datetime) -> bool:
+        """Say whether a trigger waits, its moment has come, and nobody runs it already."""
+        lock = folder_of(self.project, run.trigger) / ".lock"
+        return is_under_way(run) and now >= due(run.trigger, self.project.spec) and not is_held(lock)
+
     async def run(self, trigger: Trigger) -> Ended:
         """Run the pipeline that answers a trigger."""
-        path = self.project.workspace.root / "triggers" / f"{trigger.key}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, encode(trigger))
-        moments = ("--as-of", stamp(self.due(trigger)), "--gate-from", stamp(trigger.window.end))
-        ended = await self.pipeline(f"ct-{trigger.service}-{trigger.key}", *moments, "--trigger", str(path))
-        verdict = ended.verdict.outcome if ended.verdict else None
-        self.past[-1] = PastRun(
-            trigger=trigger,
-            verdict=verdict,
-            ended=True,
-            ended_at=self.due(trigger),
-            promoted=verdict == "pass",
-            code=self.project.code,
-        )
-        return ended
+        spec, path = self.project.spec, path_of(self.project, trigger.key)
+        after = ("--as-of", stamp(due(trigger, spec)), "--gate-from", stamp(trigger.window.end))
+        moments = after if is_measured(trigger, spec) else ()
+        return await self.pipeline(run_of(trigger), *moments, "--trigger", str(path))
 
     async def pipeline(self, name: str, *arguments: str) -> Ended:
         """Run `headgate run` until it has proposed or refused; what is left of it goes on beside the traffic."""
@@ -129,22 +145,34 @@ class Loop:
         folder = self.project.workspace.runs / name
         while process.returncode is None and not decided(folder, began):
             await asyncio.sleep(POLL_SECONDS)
-        return self.left(process.returncode, folder)
+        return left(folder, process.returncode, began)
 
     async def close(self) -> None:
         """Wait for what runs still do."""
         while self.processes:
             await self.processes.pop().wait()
 
-    def left(self, code: int | None, folder: Path) -> Ended:
-        """Return the records of a run's folder."""
-        validation, verdict, proposed = (folder / f"{verb}.json" for verb in ("validate", "gate", "propose"))
-        return Ended(
-            code=code,
-            validation=decode(validation.read_bytes(), ValidationReport) if validation.exists() else None,
-            verdict=decode(verdict.read_bytes(), Verdict) if verdict.exists() else None,
-            proposed=decode(proposed.read_bytes(), Proposed) if proposed.exists() else None,
-        )
+    async def end(self) -> None:
+        """End what runs still do: it is no failure, and goes on with whoever closes this loop next."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        await self.close()
+
+
+def left(folder: Path, code: int | None, began: float) -> Ended:
+    """Return the records that a run left in its folder; what is older than one that failed is another run's."""
+
+    def taken(verb: str, kind: type[R]) -> R | None:
+        path = folder / f"{verb}.json"
+        return decode(path.read_bytes(), kind, str(path)) if is_new(path, 0 if code == 0 else began) else None
+
+    return Ended(
+        code=code,
+        validation=taken("validate", ValidationReport),
+        verdict=taken("gate", Verdict),
+        proposed=taken("propose", Proposed),
+    )
 
 
 def decided(folder: Path, began: float) -> bool:

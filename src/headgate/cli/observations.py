@@ -1,27 +1,33 @@
 """What windows said, kept in the workspace: `drift` writes it, `trigger` weighs it."""
 
+from collections.abc import Iterator
+from datetime import datetime
+
+from headgate.cli.observing import Observation
+from headgate.cli.standing import Standing
 from headgate.cli.wiring import Project
-from headgate.names import DigestField, NameField, Uri
-from headgate.records.codec import Record, decode, digest, encode
-from headgate.records.dataset import Window
-from headgate.records.live import DriftReport, LabelledWindow, Signal, WindowMetric
-
-
-class Observed(Record, frozen=True, kw_only=True, tag="observed/1"):
-    """One matured window of one champion's answers."""
-
-    service: NameField
-    environment: NameField
-    champion: DigestField
-    window: Window
-    labelled: LabelledWindow
-    metrics: tuple[WindowMetric, ...]
-    signals: tuple[Signal, ...]
-    drift: DriftReport
+from headgate.names import Uri
+from headgate.records.codec import decode, digest, encode
+from headgate.records.live import Observed, Signal
+from headgate.records.model import Model
 
 
 def place(project: Project, environment: str) -> str:
     return f"observations/{project.spec.service}/{environment}/"
+
+
+def observed(project: Project, standing: Standing, champion: Model, found: Observation) -> Observed:
+    """Return what is kept of a window."""
+    return Observed(
+        service=project.spec.service,
+        environment=standing.environment,
+        champion=champion.sha256,
+        window=found.labelled.window,
+        labelled=found.labelled,
+        metrics=found.metrics,
+        signals=found.signals,
+        drift=found.drift,
+    )
 
 
 def keep(project: Project, observed: Observed) -> None:
@@ -31,9 +37,17 @@ def keep(project: Project, observed: Observed) -> None:
 
 def signals(project: Project, environment: str, champion: str) -> list[Signal]:
     """Return every signal that windows of this champion raised, oldest window first."""
-    uris = project.store.uris(place(project, environment))
-    found = [decode(project.store.get(uri), Observed, uri) for uri in uris]
-    own = sorted(
-        (one for one in found if one.champion == champion), key=lambda one: (one.window.end, one.labelled.labelled)
-    )
+    own = sorted(of(project, environment, champion), key=lambda one: (one.window.end, one.labelled.labelled))
     return [signal for one in own for signal in one.signals]
+
+
+def windows(project: Project, environment: str, champion: str) -> set[datetime]:
+    """Return the ends of the windows of this champion that were measured."""
+    return {one.window.end for one in of(project, environment, champion)}
+
+
+def of(project: Project, environment: str, champion: str) -> Iterator[Observed]:
+    for uri in project.store.uris(place(project, environment)):
+        found = decode(project.store.get(uri), Observed, uri)
+        if found.champion == champion:
+            yield found

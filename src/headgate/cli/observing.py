@@ -17,6 +17,7 @@ from headgate.drift import performance
 from headgate.drift.reference import Reference
 from headgate.drift.reference import uri as reference_uri
 from headgate.drift.report import report, signals
+from headgate.errors import PermanentError
 from headgate.join import join
 from headgate.models.loading import Loaded, load
 from headgate.names import Digest, Uri
@@ -28,6 +29,7 @@ from headgate.records.model import Model
 from headgate.serve.door import inputs
 from headgate.serve.log import inputs_of
 from headgate.serve.log import read as read_log
+from headgate.specs.reading import show_duration
 from headgate.stats.clustered import estimate
 from headgate.stats.metrics import Undefined, score
 
@@ -97,7 +99,14 @@ class Observer:
         """Return the champion's model, its drift reference, and what it was at the gate."""
         if model.sha256 not in self.opened:
             store, spec = self.project.store, self.project.spec
-            reference = decode(store.get(reference_uri(spec, model.sha256)), Reference, "drift reference")
+            uri = reference_uri(spec, model.sha256)
+            if not store.has(uri):
+                length = show_duration(spec.drift.window)
+                raise PermanentError(
+                    f"{model.sha256[:12]} was trained under another drift.window than {length}",
+                    next_step="put drift.window back, or retrain: `headgate run`",
+                )
+            reference = decode(store.get(uri), Reference, "drift reference")
             self.opened[model.sha256] = (
                 load(store.folder(model.uri), model.sha256),
                 reference,

@@ -35,12 +35,21 @@ def up(
     workspace: WorkspaceFolder = None,
     environment: EnvironmentName = None,
     port: Annotated[int, typer.Option("--port", "-p", help="Of the router; 0: any free one.", min=0, max=65535)] = 8080,
+    every: Annotated[
+        float,
+        typer.Option(
+            "--every", help="Seconds between looks for matured windows and triggers.", metavar="SECONDS", min=0.1
+        ),
+    ] = 60.0,
 ) -> None:
-    """Run the ring on this machine until Ctrl-C: what main names is served, a new one through a canary."""
+    """Run the ring on this machine until Ctrl-C: what main names is served, a new one through a canary.
+
+    What it answers is measured as its labels mature; a signal that counts starts the pipeline, once.
+    """
     project = open_project(service, workspace)
     standing = project.live(environment)
     with alone(project.workspace.root / "ring"):
-        asyncio.run(run(project, standing.environment, port))
+        asyncio.run(run(project, standing.environment, port, every))
 
 
 @contextmanager
@@ -63,8 +72,9 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-async def run(project: Project, environment: Name, port: int) -> None:
-    """Run the ring until a signal; then end router and servers in good order."""
+async def run(project: Project, environment: Name, port: int, every_seconds: float) -> None:
+    """Run the ring and its way back until a signal; then end all of it in good order."""
+    from headgate.cli.closing import close_the_loop
     from headgate.cli.ringing import ring_of
 
     stopping = asyncio.Event()
@@ -78,8 +88,11 @@ async def run(project: Project, environment: Name, port: int) -> None:
             say(f"serving {ring.state.stable.revision.model[:12]}, as before")
         elif ring.history.wanted() is None:
             say("nothing is merged yet: `headgate run` opens a pull request, `headgate pr merge NUMBER` merges it")
+        closing = asyncio.create_task(close_the_loop(project, environment, tell, every_seconds))
         await stopping.wait()
         say("ending: requests in flight are answered, then the servers end")
+        closing.cancel()
+        await asyncio.wait([closing])
     say("ended; `headgate up` goes on where this one ended")
 
 
