@@ -208,6 +208,28 @@ class DriftReport(Record, frozen=True, kw_only=True, tag="drift-report/1"):
     outcome: Literal["stable", "drifted", "insufficient_data"]
 
 
+class Observed(Record, frozen=True, kw_only=True, tag="observed/1"):
+    """One matured window of one champion's answers, measured."""
+
+    service: NameField
+    environment: NameField
+    champion: DigestField
+    window: Window
+    labelled: LabelledWindow
+    metrics: tuple[WindowMetric, ...]
+    signals: tuple[Signal, ...]
+    drift: DriftReport
+
+
+class Heard(Record, frozen=True, kw_only=True, tag="heard/1"):
+    """A signal that somebody outside sent about the champion of that time."""
+
+    service: NameField
+    environment: NameField
+    champion: DigestField
+    signal: Signal
+
+
 class Trigger(Record, frozen=True, kw_only=True, tag="trigger/1"):
     """The decision to retrain: one cause, once."""
 
