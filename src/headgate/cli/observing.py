@@ -9,19 +9,18 @@ import polars as pl
 from msgspec import Struct
 
 from headgate import features
+from headgate.cli import references
 from headgate.cli.moments import EPOCH
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import Project
 from headgate.contract.times import event_times, inside
 from headgate.drift import performance
 from headgate.drift.reference import Reference
-from headgate.drift.reference import uri as reference_uri
 from headgate.drift.report import report, signals
-from headgate.errors import PermanentError
 from headgate.join import join
 from headgate.models.loading import Loaded, load
 from headgate.names import Digest, Uri
-from headgate.records.codec import decode, digest_of
+from headgate.records.codec import digest_of
 from headgate.records.dataset import Window
 from headgate.records.judgement import Estimate, Evaluation
 from headgate.records.live import DriftReport, LabelledWindow, Signal, WindowMetric
@@ -29,7 +28,6 @@ from headgate.records.model import Model
 from headgate.serve.door import inputs
 from headgate.serve.log import inputs_of
 from headgate.serve.log import read as read_log
-from headgate.specs.reading import show_duration
 from headgate.stats.clustered import estimate
 from headgate.stats.metrics import Undefined, score
 
@@ -98,20 +96,9 @@ class Observer:
     def champion(self, standing: Standing, model: Model) -> tuple[Loaded, Reference, Evaluation]:
         """Return the champion's model, its drift reference, and what it was at the gate."""
         if model.sha256 not in self.opened:
-            store, spec = self.project.store, self.project.spec
-            uri = reference_uri(spec, model.sha256)
-            if not store.has(uri):
-                length = show_duration(spec.drift.window)
-                raise PermanentError(
-                    f"{model.sha256[:12]} was trained under another drift.window than {length}",
-                    next_step="put drift.window back, or retrain: `headgate run`",
-                )
-            reference = decode(store.get(uri), Reference, "drift reference")
-            self.opened[model.sha256] = (
-                load(store.folder(model.uri), model.sha256),
-                reference,
-                self.project.evidence(standing, model),
-            )
+            loaded = load(self.project.store.folder(model.uri), model.sha256)
+            reference = references.kept(self.project, model, loaded)
+            self.opened[model.sha256] = loaded, reference, self.project.evidence(standing, model)
         return self.opened[model.sha256]
 
     def told(self, window: Window) -> pl.DataFrame:

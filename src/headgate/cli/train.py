@@ -3,24 +3,19 @@
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
-from headgate import features
 from headgate.adapters.datasets import read_kept
+from headgate.cli import references
 from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.wiring import (
     DEFAULT_SERVICE_FILE,
-    Project,
     ServiceFile,
     WorkspaceFolder,
     open_project,
 )
-from headgate.contract.times import event_times
-from headgate.drift import reference
 from headgate.errors import PermanentError
 from headgate.models import package
-from headgate.models.loading import load
 from headgate.records.codec import encode
 from headgate.records.dataset import ValidationReport
 from headgate.records.model import Model, code_uri
@@ -69,33 +64,9 @@ def train(
         model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock, commit=commit)
         project.store.put_folder(model.uri, folder)
     project.store.put(code_uri(model.service, model.code), encode(gather(project.service_file)))
-    keep_reference(project, model, learn, check)
+    references.made(project, model, learn, check)
     project.keep_model(model)
     leave(model, out, output, project, summary(model, fitted.metric, fitted.tune_score, fitted.train_rows), fields)
-
-
-def keep_reference(project: Project, model: Model, learn: pl.DataFrame, check: pl.DataFrame) -> None:
-    """Keep what drift will compare with: training features, and the model's scores on rows it did not learn from.
-
-    The same bytes made again by other code keep the reference they have.
-    """
-    spec = project.spec
-    if project.store.has(reference.uri(spec, model.sha256)):
-        return
-    loaded = load(project.store.folder(model.uri), model.sha256)
-    times = [event_times(rows, spec.data.time) if spec.data.time else None for rows in (learn, check)]
-    learned = features.compute(learn, spec, project.features)
-    built = reference.build(
-        learned,
-        times[0],
-        spec,
-        model.sha256,
-        scores=loaded.predict(features.compute(check, spec, project.features)),
-        score_times=times[1],
-        training_scores=loaded.predict(learned),
-        classes=loaded.signature.classes if spec.task == "multiclass" else (),
-    )
-    project.store.put(reference.uri(spec, model.sha256), encode(built))
 
 
 def summary(model: Model, metric: str, score: float | None, rows: int) -> str:

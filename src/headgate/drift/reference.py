@@ -1,12 +1,13 @@
 """What a window is compared with: the champion's training features and its scores on rows it never saw."""
 
+import msgspec
 import polars as pl
 from numpy.typing import ArrayLike
 
 from headgate.drift.blocks import Null, codes, null_of, wider
 from headgate.drift.columns import numbers_profile, profile, profile_like, scores_frame
-from headgate.names import Digest, DigestField, NameField, Uri
-from headgate.records.codec import Part, Record
+from headgate.names import Digest, DigestField, NameField, Uri, short
+from headgate.records.codec import Part, Record, digest_of
 from headgate.specs.reading import show_duration
 from headgate.specs.service import Service
 from headgate.stats.profile import Profile
@@ -73,8 +74,16 @@ def build(
 
 
 def uri(spec: Service, model: Digest) -> Uri:
-    """Return where the reference of a model is kept; another window has another one."""
-    return Uri(f"drift-references/{spec.service}/{model}/{show_duration(spec.drift.window)}.json")
+    """Return where the reference of a model is kept; under other settings that it depends on there is another one."""
+    settings = {
+        "window": show_duration(spec.drift.window),
+        "min_rows": spec.drift.min_rows,
+        "time": spec.data.time,
+        "id": spec.data.id,
+        "roles": spec.data.roles,
+    }
+    named = digest_of(msgspec.json.encode(settings, order="deterministic"))
+    return Uri(f"drift-references/{spec.service}/{model}/{show_duration(spec.drift.window)}-{short(named)}.json")
 
 
 def _column(column: pl.Series, times: pl.Series | None, spec: Service) -> ColumnReference | None:
