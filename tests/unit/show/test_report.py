@@ -140,6 +140,26 @@ def test_the_aborted_canary_shows_its_course_and_its_bounds() -> None:
     assert "10.01%" in text
 
 
+def test_a_canary_that_was_judged_once_has_no_course() -> None:
+    """Its numbers are in the table; a plot of one point says nothing."""
+    whole = story()
+    once = replace(whole, looks=tuple({one.question: one for one in whole.looks}.values()))
+
+    assert "at each look" in render(whole)
+    assert "at each look" not in render(once)
+
+
+def test_a_column_that_drifts_within_its_limit_does_so_by_its_shares() -> None:
+    """A red 0.8 would contradict the caption."""
+    whole = story()
+    column = replace(whole.drift[0].columns[0], distance=0.08, outcome="drifted", expected=False, reason="missing 60 %")
+    of_shares = replace(whole, drift=(replace(whole.drift[0], columns=(column,)),))
+
+    (cell,) = re.findall(r'<td class="drifted"[^>]*>([^<]*)</td>', render(of_shares))
+
+    assert "%" == cell
+
+
 @given(text=st.text(max_size=40))
 @settings(max_examples=25, deadline=None)
 def test_any_text_makes_right_html(text: str) -> None:

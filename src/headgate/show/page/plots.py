@@ -10,6 +10,7 @@ from headgate.show.page.svg import WIDTH, Frame, drawn, label, room
 from headgate.wording import interval, number, percent, title
 
 LEGEND_STEP = 118
+FEWEST_LOOKS = 2
 LOOKS_DRAWN = 60
 
 
@@ -105,9 +106,9 @@ def window_told(one: WindowPoint) -> str:
 
 
 def course(looks: Sequence[LookNote], question: str) -> Markup | None:
-    """Return how the bounds of a question's share moved from look to look, beside its limit."""
+    """Return how the bounds of a question's share moved from look to look, beside its limit; one look is no course."""
     found = [one for one in looks if one.question == question and one.requests and one.low is not None]
-    if not found:
+    if len(found) < FEWEST_LOOKS:
         return None
     found = [found[at] for at in evenly(len(found), LOOKS_DRAWN)]
     begin = min(one.wall_seconds for one in looks)

@@ -71,9 +71,14 @@ def square(report: DriftReport, name: str) -> Markup:
         return element("td", class_="none")
     many = times(column)
     class_ = "expected" if column.expected else MARKS.get(column.outcome) or f"d{level(many)}"
-    return element(
-        "td", f"{many:.1f}" if column.distance is not None else "?", class_=class_, title=told(column, report)
-    )
+    return element("td", figure(column, many), class_=class_, title=told(column, report))
+
+
+def figure(column: ColumnDrift, many: float) -> str:
+    """Return a square's text; a column within its limit drifts by what is missing, infinite or unseen."""
+    if column.distance is None:
+        return "?"
+    return "%" if column.outcome == "drifted" and many < 1 else f"{many:.1f}"
 
 
 def level(many: float) -> int:
@@ -96,7 +101,7 @@ def key() -> Markup:
         ("d1", "a quarter of its limit"),
         ("d3", "three quarters"),
         ("d4", "beyond it, yet not alone enough"),
-        ("drifted", "drifted"),
+        ("drifted", "drifted; %: by what is missing, infinite or unseen"),
         ("expected", "a calendar column, takes no part"),
         ("thin", "too little to say"),
     ]
