@@ -14,7 +14,7 @@ from headgate.errors import PermanentError
 
 app = typer.Typer(add_completion=False)
 MARK = "pyproject.toml"
-OWNED = ("env",)
+OWNED = ("env", "pipelines", "components")
 
 
 @app.command()
@@ -57,7 +57,8 @@ def read(path: Path) -> str | None:
 
 def texts(root: Path) -> dict[str, str]:
     """Return every generated file: path → text."""
-    return {path: made() for path, made in FILES.items()} | chart() | sample() | quoting.pages(root)
+    made = {path: make() for path, make in FILES.items()}
+    return made | chart() | graphs() | sample() | quoting.pages(root)
 
 
 def owned(root: Path) -> list[str]:
@@ -71,6 +72,13 @@ def sample() -> dict[str, str]:
     from headgate.desired import initial
 
     return {f"env/{edit.path}": edit.text or "" for edit in initial(("staging", "prod"), "flights")}
+
+
+def graphs() -> dict[str, str]:
+    """Return pipelines/ and components/: the graphs for engines other than this machine."""
+    from headgate.graph.rendering import texts as rendered
+
+    return rendered()
 
 
 def questions() -> str:
