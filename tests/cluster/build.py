@@ -33,7 +33,7 @@ def _build(program: Program, progress: Progress) -> None:
     shutil.copytree(program.wrapper, work)
     (work / "out" / "bin").mkdir(parents=True)
     progress.start(f"{program.name} {program.version}: modules")
-    source = _source(program, work)
+    source = _source(program, work) if program.keep or program.links else work
     packages = _go(program, work, "list", "-deps", *program.main.values()).count("\n")
     progress.start(f"{program.name} {program.version}", packages)
     for name, package in program.main.items():
@@ -50,10 +50,8 @@ def _build(program: Program, progress: Progress) -> None:
 
 def _source(program: Program, work: Path) -> Path:
     """Return the module's folder: Go's own, or a copy when the zip lost symlinks."""
+    _go(program, work, "mod", "download", program.module)
     module = Path(_go(program, work, "list", "-m", "-f", "{{.Dir}}", program.module).strip())
-    if not module.name:
-        _go(program, work, "mod", "download", program.module)
-        module = Path(_go(program, work, "list", "-m", "-f", "{{.Dir}}", program.module).strip())
     if not program.links:
         return module
     shutil.copytree(module, work / "source", copy_function=shutil.copyfile)

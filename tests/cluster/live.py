@@ -1,5 +1,6 @@
 """The cluster that runs, as a test sees it: its objects, its services, and the processes it may kill."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -73,6 +74,19 @@ class Cluster:
     def import_headgate(self) -> None:
         """Make `headgate:dev` what the checkout is now; pods that start from here on run it."""
         images.load(self.site, images.headgate())
+
+    def look(self, *spaces: str) -> str:
+        """Return what a person would look at first after a failure: objects, events, and logs of the pods."""
+        return "\n".join(part for space in spaces for part in self._look(space))
+
+    def _look(self, space: str) -> Iterator[str]:
+        kinds = "pods,inferenceservices,rollouts,analysisruns,workflows,applications"
+        yield f"== {space}\n" + self.kubectl("-n", space, "get", kinds, "-o", "wide", "--ignore-not-found")
+        yield self.kubectl("-n", space, "get", "events", "--sort-by=.lastTimestamp")
+        for pod in self.get("-n", space, "pods")["items"]:
+            name = pod["metadata"]["name"]
+            every = ("--all-containers", "--prefix", "--tail=15", "--ignore-errors")
+            yield self.kubectl("-n", space, "logs", name, *every)
 
     def helm(self) -> str:
         """Return the path of helm."""

@@ -1,5 +1,7 @@
 """Argo Workflows: runs graphs of pods."""
 
+from pathlib import Path
+
 import yaml
 
 from cluster import answers
@@ -9,6 +11,8 @@ from cluster.kubectl import apply, apply_files, config, namespace
 from cluster.site import Site, kept, program
 
 SPACE = "argo"
+CHECKED = ("_cronworkflows.", "_workflowtemplates.")
+"""What people write and the server checks in full; the others' full schemas cost the API server 20 s and 1 GB."""
 RESTRICTED = {
     "runAsNonRoot": True,
     "runAsUser": 8737,
@@ -21,7 +25,7 @@ RESTRICTED = {
 
 def workflows(site: Site) -> None:
     """Start the controller for every namespace; its pods' own containers pass Pod Security `restricted`."""
-    apply_files(site, *kept("argo-workflows", "manifests/base/crds/full").glob("argoproj.io_*.yaml"))
+    apply_files(site, *_definitions())
     port = site.port("workflows")
     executor = {"imagePullPolicy": "Never", "securityContext": RESTRICTED}
     settings = {
@@ -33,3 +37,9 @@ def workflows(site: Site) -> None:
     command = [program("workflow-controller"), "--namespace", SPACE, "--executor-image", EXECUTOR]
     ready = answers.http(f"http://127.0.0.1:{port}/metrics")
     controller(site, "workflows", command, ready, {"LEADER_ELECTION_DISABLE": "true"})
+
+
+def _definitions() -> list[Path]:
+    folder = kept("argo-workflows", "manifests/base/crds")
+    kinds = [file.name for file in (folder / "minimal").glob("argoproj.io_*.yaml")]
+    return [folder / ("full" if any(one in kind for one in CHECKED) else "minimal") / kind for kind in kinds]

@@ -17,7 +17,7 @@ def mlflow(site: Site) -> None:
     where = ["--host", site.gateway, "--port", str(site.port("mlflow")), "--allowed-hosts", "*", "--workers", "1"]
     stores = ["--backend-store-uri", f"sqlite:///{room}/mlflow.db", "--artifacts-destination", str(room / "artifacts")]
     command = [str(Path(sys.executable).parent / "mlflow"), "server", *where, *stores, "--serve-artifacts"]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     await_ready(start("mlflow", command, quiet), answers.http(f"http://{site.address('mlflow')}/health"), seconds=120)
 
 
