@@ -8,7 +8,7 @@ Beside each question stand, in dry runs, the counts it was judged by: the receiv
 {{- $common := dict "interval" (include "headgate.seconds" (list "canary.interval" $plan.interval) | int) -}}
 {{- $deadline := include "headgate.seconds" (list "canary.deadline" $plan.deadline) | int -}}
 {{- $looks := add 1 (div (add $deadline $common.interval) $common.interval) -}}
-{{- $_ := merge $common (dict "address" .root.Values.prometheus "looks" $looks "once" .once) -}}
+{{- $_ := merge $common (dict "address" .root.Values.prometheus "looks" $looks "once" .once "errors" (max 1000 $looks (add 1 (div $deadline 10)))) -}}
 {{- $beside := list -}}
 {{- $gate := "" -}}
 {{- range $name := $plan.questions }}
@@ -55,7 +55,8 @@ and two values are what it waits for. */}}
 {{- else }}{{ $query }}{{ end -}}
 {{- end }}
 
-{{/* A measurement errs while Prometheus cannot be reached; that ends no canary before its deadline. */}}
+{{/* A measurement errs while Prometheus cannot be reached, and is tried again after 10 s: that ends no canary before its
+deadline. */}}
 {{- define "headgate.metric" }}
 - name: {{ .name }}
   interval: {{ .interval }}s
@@ -74,7 +75,7 @@ and two values are what it waits for. */}}
   {{- else }}
   inconclusiveLimit: 1000000
   {{- end }}
-  consecutiveErrorLimit: {{ max 1000 .looks }}
+  consecutiveErrorLimit: {{ .errors }}
   provider:
     prometheus:
       address: {{ .address | quote }}

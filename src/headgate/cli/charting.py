@@ -1,9 +1,17 @@
-"""What the charts take, rendered from the specs: values, their schema, a page about them."""
+"""What the charts take, rendered from the specs: values, their schema, a page about them; and what they make of it."""
 
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from headgate.errors import PermanentError
 from headgate.specs.environment import App, Environment, Serving, Version
 from headgate.specs.reading import Spec
 from headgate.specs.schema import document
@@ -84,3 +92,38 @@ def rows(schema: dict[str, Any], path: str, told: dict[str, Any]) -> Iterator[st
     items, dot = (told.get("items", {}), "[].") if told.get("type") == "array" else (told, ".")
     for name, inner in (inside(schema, items) or {"properties": {}})["properties"].items():
         yield from rows(schema, f"{path}{dot}{name}", inner)
+
+
+PROFILES = "tests/unit/chart/profiles"
+GOLDEN = "tests/golden/chart"
+
+
+def goldens(root: Path) -> dict[str, str]:
+    """Return what the chart makes of each profile; nothing where there is no Helm, or no profile."""
+    program, kept = helm(), root / PROFILES
+    if program is None or not kept.is_dir():
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / "chart"
+        shutil.copytree(root / CHART, fresh)
+        for path, text in chart().items():
+            (fresh / Path(path).relative_to(CHART)).write_text(text, encoding="utf-8")
+        profiles = sorted(path for path in kept.iterdir() if path.is_dir())
+        return {f"{GOLDEN}/{profile.name}.yaml": template(program, fresh, profile) for profile in profiles}
+
+
+def helm() -> str | None:
+    """Return Helm: on the PATH, or as the cluster tests build it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return shutil.which("helm", path=os.pathsep.join([os.environ.get("PATH", ""), f"{cache}/headgate/cluster/bin"]))
+
+
+def template(program: str, folder: Path, profile: Path, *more: str, release: str = "flights") -> str:
+    """Return a chart rendered with an env repo's files; PermanentError with Helm's reason when it refuses them."""
+    namespace = (yaml.safe_load((profile / "environment.yaml").read_text()) or {}).get("namespace", "default")
+    command = [program, "template", release, str(folder), "--namespace", namespace]
+    command += [word for file in FILES if (profile / file).exists() for word in ("--values", str(profile / file))]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PermanentError(f"helm refuses {profile.name}: {done.stderr.strip()[-2000:]}")
+    return done.stdout

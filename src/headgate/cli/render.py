@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli import quoting
-from headgate.cli.charting import chart
+from headgate.cli.charting import chart, goldens
 from headgate.cli.exchange import say, write
 from headgate.errors import PermanentError
 
