@@ -58,7 +58,7 @@ def read(path: Path) -> str | None:
 def texts(root: Path) -> dict[str, str]:
     """Return every generated file: path → text."""
     made = {path: make() for path, make in FILES.items()}
-    return made | chart() | graphs() | sample() | quoting.pages(root)
+    return made | chart() | goldens(root) | graphs() | sample() | quoting.pages(root)
 
 
 def owned(root: Path) -> list[str]:
