@@ -1,8 +1,12 @@
 """How many models have the same gate rows judged? Each look is kept, so that a holdout does not wear out unseen."""
 
+import re
+from collections.abc import Iterable
+
+from headgate.errors import PermanentError
 from headgate.names import DigestField, Uri
 from headgate.ports import Store
-from headgate.records.codec import Record, decode, digest, encode
+from headgate.records.codec import Record, decode, encode
 from headgate.records.dataset import Window
 from headgate.records.model import Model
 
@@ -24,14 +28,36 @@ class Look(Record, frozen=True, kw_only=True, tag="look/1"):
 
 
 def number(store: Store, model: Model) -> int:
-    """Return how many models these gate rows have judged, this one included; judged again is no new look."""
+    """Return how many models these gate rows have judged, this one included; judged again is no new look.
+
+    A service's looks stand in a row, and each place is taken by one writer only: who finds the next one taken counts
+    again, so no two runs at the same moment have the same number.
+    """
     folder = f"looks/{model.service}/"
-    seen = [decode(store.get(uri), Look, uri) for uri in store.uris(folder)]
-    known = [look.number for look in seen if look.model == model.sha256 and look.covers(model)]
-    if known:
-        return known[0]
-    count = 1 + len({look.model for look in seen if look.covers(model)})
-    gate = model.dataset.parts["gate"]
-    made = Look(model=model.sha256, gate=gate.sha256, window=gate.window, number=count)
-    store.put(Uri(f"{folder}{digest(made)}.json"), encode(made))
-    return count
+    while True:
+        seen = {uri: decode(store.get(uri), Look, uri) for uri in store.uris(folder)}
+        covering = [look for look in seen.values() if look.covers(model)]
+        known = [look.number for look in covering if look.model == model.sha256]
+        if known:
+            return known[0]
+        gate = model.dataset.parts["gate"]
+        count = 1 + len({look.model for look in covering})
+        made = Look(model=model.sha256, gate=gate.sha256, window=gate.window, number=count)
+        if taken(store, Uri(f"{folder}{next_place(seen):06}.json"), encode(made)):
+            return count
+
+
+def next_place(seen: Iterable[Uri]) -> int:
+    places = [int(found[1]) for uri in seen if (found := re.search(r"/(\d{6})\.json\Z", uri))]
+    return 1 + max(places, default=0)
+
+
+def taken(store: Store, place: Uri, look: bytes) -> bool:
+    """Say whether a place is this look's; another's is left as it is."""
+    try:
+        store.put(place, look)
+    except PermanentError:
+        if not store.has(place):
+            raise
+        return store.get(place) == look
+    return True
