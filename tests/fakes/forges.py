@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fakes.gitea import Gitea, gitea
+from fakes.github import GitHubServer
+from fakes.gitlab import GitLabServer
+from fakes.hosting import TOKEN, Hosting
+from fakes.serving import serving
 from headgate.adapters.forges.address import open_forge
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.ports import Forge
@@ -58,6 +62,26 @@ def on_gitea(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator[
     yield where
 
 
+@contextmanager
+def on_github(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator[Where]:
+    """Make a repository on a server that answers as GitHub does."""
+    hosting = Hosting(folder / "hosted", "headgate/env", "refs/pull/{}/head")
+    with serving(GitHubServer(hosting).app) as url:
+        where = hosted(f"github+{url}/{hosting.path}", TOKEN, folder)
+        where.forge.commit(first, "First", None)
+        yield where
+
+
+@contextmanager
+def on_gitlab(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator[Where]:
+    """Make a project, in a group of a group, on a server that answers as GitLab does."""
+    hosting = Hosting(folder / "hosted", "platform/ml/env", "refs/merge-requests/{}/head")
+    with serving(GitLabServer(hosting).app) as url:
+        where = hosted(f"gitlab+{url}/{hosting.path}", TOKEN, folder)
+        where.forge.commit(first, "First", None)
+        yield where
+
+
 def hosted(url: str, secret: str, folder: Path) -> Where:
     """Return a hosted forge whose mirror is in `folder`."""
     token = folder / "token"
@@ -68,4 +92,6 @@ def hosted(url: str, secret: str, folder: Path) -> Where:
 FORGES: dict[str, Callable[[Servers, Path, Sequence[Edit]], AbstractContextManager[Where]]] = {
     "gitdir": in_a_folder,
     "gitea": on_gitea,
+    "github": on_github,
+    "gitlab": on_gitlab,
 }

@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from headgate.adapters.forges.dialect import Dialect
 from headgate.adapters.forges.gitea import Gitea
+from headgate.adapters.forges.github import GitHub
+from headgate.adapters.forges.gitlab import GitLab
 from headgate.adapters.forges.hosted import Hosted, now
 from headgate.adapters.forges.mirror import Mirror
 from headgate.adapters.forges.rest import ANSWER_SECONDS, Rest
@@ -15,7 +17,7 @@ from headgate.errors import UsageError
 from headgate.names import did_you_mean
 from headgate.records.codec import digest_of
 
-DIALECTS: dict[str, Callable[[str, str], Dialect]] = {"gitea": Gitea}
+DIALECTS: dict[str, Callable[[str, str], Dialect]] = {"gitea": Gitea, "github": GitHub, "gitlab": GitLab}
 SCHEMES = ("https", "http")
 
 
@@ -45,12 +47,12 @@ def open_forge(
 def token_of(dialect: Dialect, file: Path, app: str | None) -> Token:
     if not secret(file).startswith(PEM):
         return FileToken(file)
-    if app is None or dialect.name != "github":
+    if app is None or not isinstance(dialect, GitHub):
         raise UsageError(
             f"{str(file)!r} holds a private key, not a token",
             next_step="name the GitHub App in HEADGATE_FORGE_APP, or put a token there",
         )
-    return AppToken(file, app, dialect.api.partition("/repos/")[0], dialect.api.partition("/repos/")[2])
+    return AppToken(file, app, dialect.server, dialect.path)
 
 
 def dialect_of(url: str) -> Dialect:

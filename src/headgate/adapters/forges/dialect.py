@@ -31,6 +31,8 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True):
     merge_commit: Commit | None
     comments: int | None
     """How many, None where a list of pull requests doesn't tell."""
+    checking: bool = False
+    """Whether the forge still looks if it can be merged, and refuses until it knows."""
 
 
 class Comment(NamedTuple):
@@ -48,6 +50,8 @@ class Status(NamedTuple):
     detail: str
     serial: int = 0
     """Of one context the highest counts."""
+    native: str = ""
+    """The forge's own word for the state."""
 
 
 class Dialect(Protocol):
@@ -61,6 +65,8 @@ class Dialect(Protocol):
     per_page: ClassVar[Mapping[str, str]]
     detail_limit: ClassVar[int]
     """Characters of a status that are kept."""
+    styles: ClassVar[tuple[str, ...]]
+    """How to merge, in the order of liking: a repository may forbid some."""
 
     @property
     def api(self) -> str:
@@ -78,7 +84,7 @@ class Dialect(Protocol):
     def open(self, branch: str, title: str, body: str) -> Request: ...
     def edit(self, number: int, title: str, body: str) -> Request: ...
     def close(self, number: int) -> Request: ...
-    def merge(self, pull: Pull, message: str) -> Request: ...
+    def merge(self, pull: Pull, message: str, style: str) -> Request: ...
     def comments(self, number: int) -> Request: ...
     def every_comment(self) -> Request | None:
         """Ask for all pull requests' comments at once, None where the forge cannot tell them so."""
@@ -89,7 +95,10 @@ class Dialect(Protocol):
     def read_statuses(self, content: bytes) -> list[Status]: ...
     def set_status(self, commit: Commit, status: Status, before: Status | None) -> list[Request]: ...
     def is_passing(self, refusal: RefusedError) -> bool:
-        """Say whether a merge was refused only until the forge has looked at the branch."""
+        """Say whether a merge was refused only until the forge has looked at the branch, by the refusal's words."""
+
+    def forbids_style(self, refusal: RefusedError) -> bool:
+        """Say whether a merge was refused because the repository wants another style."""
 
 
 Answer = TypeVar("Answer")

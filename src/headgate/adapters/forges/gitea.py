@@ -71,6 +71,7 @@ class Gitea:
     heads: ClassVar[str] = "refs/pull/*/head"
     per_page: ClassVar[Mapping[str, str]] = {"limit": "50"}
     detail_limit: ClassVar[int] = 1000
+    styles: ClassVar[tuple[str, ...]] = ("merge", "squash")
 
     @property
     def api(self) -> str:
@@ -107,8 +108,8 @@ class Gitea:
     def close(self, number: int) -> Request:
         return Request("PATCH", f"/pulls/{number}", {"state": "closed"})
 
-    def merge(self, pull: Pull, message: str) -> Request:
-        body = {"Do": "merge", "MergeTitleField": message, "head_commit_id": pull.head}
+    def merge(self, pull: Pull, message: str, style: str) -> Request:
+        body = {"Do": style, "MergeTitleField": message, "head_commit_id": pull.head}
         return Request("POST", f"/pulls/{pull.number}/merge", body)
 
     def comments(self, number: int) -> Request:
@@ -137,6 +138,9 @@ class Gitea:
 
     def is_passing(self, refusal: RefusedError) -> bool:
         return "try again later" in refusal.said or "push out of date" in refusal.said
+
+    def forbids_style(self, refusal: RefusedError) -> bool:
+        return "merge style" in refusal.said
 
 
 def pull_of(found: GiteaPull) -> Pull:

@@ -158,30 +158,39 @@ class Hosted:
         if pull.state == "closed":
             raise PermanentError(f"pull request #{number} is closed", next_step="propose the model again")
         self.check_merge(pull)
-        request = self.dialect.merge(pull, f"Merge #{number}: {opening.one_line(pull.title)}")
+        styles = iter(self.dialect.styles)
+        request = self.merge_request(pull, next(styles))
         deadline = time.monotonic() + LOOKING_SECONDS
         while True:
             try:
                 self.rest.ask(request)
                 return self.until_merged(number, deadline)
             except RefusedError as refusal:
-                if time.monotonic() > deadline or not self.dialect.is_passing(refusal):
-                    raise self.unmerged(pull, refusal) from refusal
+                if self.dialect.forbids_style(refusal) and (style := next(styles, None)):
+                    request = self.merge_request(pull, style)
+                    continue
+                self.may_try_again(pull, refusal, deadline)
             time.sleep(POLL_SECONDS)
 
-    def unmerged(self, pull: Pull, refusal: RefusedError) -> RefusedError | MovedError | TransientError:
-        """Return why the forge did not merge."""
-        if self.dialect.is_passing(refusal):
-            return TransientError(f"the forge still looks at pull request #{pull.number}", next_step="try again")
-        if self.pulls.seen(pull.number).head != pull.head:
-            return MovedError(f"pull request #{pull.number} has new commits", next_step="review them, then merge")
-        return RefusedError(
+    def merge_request(self, pull: Pull, style: str) -> Request:
+        return self.dialect.merge(pull, f"Merge #{pull.number}: {opening.one_line(pull.title)}", style)
+
+    def may_try_again(self, pull: Pull, refusal: RefusedError, deadline: float) -> None:
+        """Raise why the forge did not merge, unless it was only not ready to."""
+        seen = self.pulls.seen(pull.number)
+        if seen.head != pull.head:
+            raise MovedError(f"pull request #{pull.number} has new commits", next_step="review them, then merge")
+        if seen.checking or self.dialect.is_passing(refusal):
+            if time.monotonic() < deadline:
+                return
+            raise TransientError(f"the forge still looks at pull request #{pull.number}", next_step="try again")
+        raise RefusedError(
             f"the forge does not merge pull request #{pull.number}",
             refusal.status,
             refusal.said,
             found=refusal.said,
             next_step="it may wait for checks or reviews, or the token may not merge",
-        )
+        ) from refusal
 
     def until_merged(self, number: int, deadline: float) -> PullRequest:
         while (merged := self.merged(number)) is None:
