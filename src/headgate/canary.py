@@ -225,9 +225,14 @@ def promql_judgement(*, bad: str, requests: str, limit: str, alpha: str, min_req
     good = f"({requests} - {bad})"
     mixture = f"{gamma(bad, PRIOR_BAD)} + {gamma(good, PRIOR_GOOD)} - {gamma(requests, PRIOR_BAD + PRIOR_GOOD)}"
     norm = lgamma(PRIOR_BAD + PRIOR_GOOD) - lgamma(PRIOR_BAD) - lgamma(PRIOR_GOOD)
-    evidence = f"{mixture} + {norm:.9f} - {bad} * ln({limit}) - {good} * ln(1 - {limit})"
-    fails = f"({evidence} >= bool ln(1 / {alpha})) * ({bad} > bool {limit} * {requests})"
+    evidence = f"{mixture} + {norm:.9f} - {bad} * {ln(limit)} - {good} * {ln(f'1 - {limit}')}"
+    fails = f"({evidence} >= bool {ln(f'1 / {alpha}')}) * ({bad} > bool {limit} * {requests})"
     return f"{fails} - ({bad} <= bool {limit} * {requests}) * ({requests} >= bool {min_requests})"
+
+
+def ln(number: str) -> str:
+    """Return a number's logarithm: PromQL has it of vectors only."""
+    return f"ln(vector({number}))"
 
 
 def gamma(count: str, prior: float) -> str:

@@ -213,7 +213,7 @@ def test_the_promql_judges_as_the_ring_does(requests: int, share: float, limit: 
     )
     python = query.replace(" bool ", " ").replace("^", "**")
 
-    value = eval(python, {"bad": bad, "requests": requests, "ln": math.log})
+    value = eval(python, {"bad": bad, "requests": requests, "ln": math.log, "vector": float})
     outcome = canary.answer(QUESTIONS["errors"], Sample(canary=Count(requests, bad)), plan).outcome
 
     assert near or {1: "fail", -1: "pass", 0: "inconclusive"}[value] == outcome

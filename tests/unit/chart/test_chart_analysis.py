@@ -122,7 +122,7 @@ def judged(text: str, bad: int, requests: int) -> float:
 
     python = SUM.sub(number, text.replace("{{args.hash}}", "h"))
     python = re.sub(r"\((\d+) or 0 \* \d+\)", r"\1", python)
-    return float(eval(python.replace(" bool ", " ").replace("^", "**"), {"ln": math.log}))
+    return float(eval(python.replace(" bool ", " ").replace("^", "**"), {"ln": math.log, "vector": float}))
 
 
 @settings(max_examples=60)
