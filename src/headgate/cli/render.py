@@ -130,6 +130,13 @@ def policies() -> str:
     return "\n".join(lines)
 
 
+def settings() -> str:
+    """Return docs/settings.md: every setting with what it is and its default."""
+    from headgate.cli import listing
+
+    return f"{GENERATED}\n{listing.settings()}"
+
+
 GENERATED = "<!-- Rendered by `make render`; change its source instead. -->"
 POLICIES = """\
 A policy is the list of rules a candidate is judged by. `gate.policy` of service.yaml names one; a rule in `gate.rules`
@@ -137,5 +144,6 @@ takes the place of the policy's rule of the same kind and metric."""
 FILES: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands,
     "docs/policies.md": policies,
+    "docs/settings.md": settings,
     "serving/questions.yaml": questions,
 }

@@ -14,6 +14,7 @@ class Drift(Spec, frozen=True, kw_only=True):
     """An alarm needs an effect that is large and beyond what the reference does to itself."""
 
     window: timedelta = timedelta(days=7)
+    """How long a window of served rows is."""
     method: Literal["psi", "jensen_shannon", "wasserstein"] = "jensen_shannon"
     """jensen_shannon: the distance (root of the base-2 divergence), from 0 to 1 for numbers and categories alike."""
     effect: Annotated[float, Meta(gt=0)] = 0.1
@@ -28,6 +29,7 @@ class Drift(Spec, frozen=True, kw_only=True):
     """Smallest change of a null, infinite or unseen share that matters; beyond `null_factor` times the blocks' largest
     change too."""
     min_rows: Annotated[int, Meta(ge=20)] = 500
+    """Fewer rows in the window say nothing."""
     columns_share: Share = 0.3
     """Share of columns that must drift before the window counts as drifted; the score's drift counts alone."""
 

@@ -185,10 +185,15 @@ class EnvironmentOrder(Spec, frozen=True, kw_only=True):
     """One environment in promotion.yaml."""
 
     name: NameField
+    """The folder below env/."""
     after: NameField | None = None
+    """The environment in which a model is live first; none: the first one."""
     soak: timedelta = timedelta(0)
+    """How long it is live there before it is proposed here."""
     reverts_merge: Literal["by_rule", "by_person"] = "by_rule"
+    """Who merges a revert: a rule at once, or a person."""
     promotions_merge: Literal["by_rule", "by_person"] = "by_person"
+    """Who merges a promotion."""
 
 
 class Promotion(Spec, frozen=True, kw_only=True):

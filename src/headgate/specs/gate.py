@@ -16,6 +16,7 @@ class Rule(Spec, frozen=True, kw_only=True, tag_field="rule"):
     """One condition; a `warning` is shown and never decides."""
 
     severity: Severity = "error"
+    """An error decides; a warning is only said."""
 
 
 class Floor(Rule, frozen=True, kw_only=True, tag="floor"):
@@ -33,6 +34,7 @@ class Baseline(Rule, frozen=True, kw_only=True, tag="baseline"):
     """Credibly better than the trivial predictor (the training rows' class shares, or mean)."""
 
     metric: str | None = None
+    """None: the service's first metric."""
     detect: Positive = 0.05
     """A lead over the baseline that the rows must be able to show; with fewer the answer is `inconclusive`."""
 
@@ -41,7 +43,9 @@ class Gain(Rule, frozen=True, kw_only=True, tag="gain"):
     """Credibly better than the champion by more than `more_than`, in the direction that is better."""
 
     metric: str | None = None
+    """None: the service's first metric."""
     more_than: float = 0.0
+    """In the metric's own units; 0: any credible gain."""
     detect: Positive = 0.01
     """A gain worth waiting for: rows that could have shown it and did not mean a tie, which keeps the champion."""
 
@@ -50,18 +54,24 @@ class NonInferior(Rule, frozen=True, kw_only=True, tag="non_inferior"):
     """Credibly not worse than another role by `margin`."""
 
     metric: str | None = None
+    """None: the service's first metric."""
     against: Literal["champion", "anchor"] = "anchor"
+    """Which role."""
     margin: Positive = 0.005
+    """A loss as large as this would matter."""
 
 
 class Slices(Rule, frozen=True, kw_only=True, tag="slices"):
     """No judged slice is worse than the champion by `margin`."""
 
     metric: str | None = None
+    """None: the service's first metric."""
     margin: Positive = 0.02
+    """A loss as large as this would matter."""
     min_rows: int = 500
-    min_clusters: int = 7
     """Smaller slices are listed, not judged."""
+    min_clusters: int = 7
+    """Likewise; fewer say nothing about their own spread."""
     require: Literal["no_harm_shown", "non_inferior"] = "no_harm_shown"
     """no_harm_shown fails on credible harm beyond the margin; non_inferior asks for proof on every slice."""
 
@@ -81,13 +91,16 @@ class MaxLatency(Rule, frozen=True, kw_only=True, tag="latency"):
     """p99 of the packaged model at batch 1, milliseconds."""
 
     p99_ms: Annotated[float, Meta(gt=0)] = 20.0
+    """99 of 100 answers are quicker, in milliseconds."""
 
 
 class EnoughRows(Rule, frozen=True, kw_only=True, tag="enough"):
     """The gate rows are many, and from enough independent clusters."""
 
     rows: int = 500
+    """Labelled gate rows at the least."""
     clusters: int = 14
+    """Independent clusters, for instance days, at the least."""
     per_class: int = 10
     """Of a binary task's rarer class: with three an AUC's interval lets chance through in 7 of 100, with ten in 1.5."""
 
@@ -100,6 +113,7 @@ class NoLeak(Rule, frozen=True, kw_only=True, tag="leak"):
     """No single feature predicts the label almost perfectly."""
 
     limit: Annotated[float, Meta(gt=0.5, le=1)] = 0.98
+    """AUC, or its like, of the strongest single feature."""
 
 
 class FreshChampion(Rule, frozen=True, kw_only=True, tag="fresh_champion"):
@@ -110,12 +124,14 @@ class LabelsCame(Rule, frozen=True, kw_only=True, tag="labels"):
     """Few labels are missing; beyond `share` the worst case is shown."""
 
     share: Annotated[float, Meta(gt=0, lt=1)] = 0.1
+    """Of the gate rows' labels."""
 
 
 class Looks(Rule, frozen=True, kw_only=True, tag="looks"):
     """One holdout is not looked at too often; alpha shrinks with each look."""
 
     at_most: Annotated[int, Meta(ge=1)] = 5
+    """Looks at one holdout."""
 
 
 AnyRule = (
@@ -139,9 +155,11 @@ class Gate(Spec, frozen=True, kw_only=True):
     """A pack by name, and the service's own rules, which replace the pack's of the same kind and metric."""
 
     policy: str = "balanced"
+    """`balanced`, `strict` or `permissive`."""
     alpha: Annotated[float, Meta(gt=0, lt=0.5)] | None = None
     """None: the pack's. Two-sided, for all looks at one holdout: by chance it promotes in half as many."""
     rules: tuple[AnyRule, ...] = ()
+    """Each takes the place of the pack's of its kind and metric."""
 
 
 class Pack(Spec, frozen=True, kw_only=True):

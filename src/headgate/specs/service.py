@@ -26,6 +26,7 @@ class Label(Spec, frozen=True, kw_only=True):
     """Which column is the answer, and when it can be known."""
 
     column: str
+    """The column that the model learns to say."""
     matures_after: timedelta = timedelta(0)
     """A window is judged when its labels could have come."""
     missing: Literal["exclude", "refuse"] = "exclude"
@@ -43,6 +44,7 @@ class Data(Spec, frozen=True, kw_only=True):
     time: str | None = None
     """Event time; without it the split is by hash of the cluster (or id)."""
     id: tuple[str, ...] = ()
+    """Columns that name a row: answers are joined to labels by them; without them rows have no names."""
     cluster: str | None = None
     """Rows that share it are dependent: intervals are clustered by it. `day` and `week` are made from `time`."""
     features: str | None = None
@@ -57,14 +59,18 @@ class Split(Spec, frozen=True, kw_only=True):
     train: timedelta = timedelta(days=365)
     """At most."""
     tune: timedelta = timedelta(days=10)
+    """For early stopping, the search and the model's own score."""
     gap: timedelta = timedelta(days=1)
+    """Between the rows a model learned from and its gate rows, so that neighbours do not tell."""
     gate: timedelta = timedelta(days=21)
+    """The newest rows, which no fit ever sees; three weeks, so that each weekday is in them three times."""
 
 
 class Search(Spec, frozen=True, kw_only=True):
     """Hyper-parameter search on the tune rows."""
 
     trials: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """How many params are tried; 0: none but `params`."""
     space: dict[str, tuple[float | int | str | bool, ...]] = field(default_factory=dict)
     """Param → the values to try; numbers (low, high) when there are exactly two."""
 
@@ -75,8 +81,10 @@ class Train(Spec, frozen=True, kw_only=True):
     entrypoint: str = "boosting"
     """`boosting`, `logistic`, `linear`, or `module:function`: fit(train, tune, params, seed) → estimator."""
     params: dict[str, ParamValue] = field(default_factory=dict)
+    """Handed to the trainer as they are."""
     search: Search = field(default_factory=Search)
     seed: int = 7
+    """The same rows, code, params and seed make the same model."""
 
 
 class Evaluate(Spec, frozen=True, kw_only=True):
@@ -98,6 +106,7 @@ class Retrain(Spec, frozen=True, kw_only=True):
     cooldown: timedelta = timedelta(days=7)
     """Since the last run's end."""
     per_day: Annotated[int, Meta(ge=1)] = 1
+    """Runs a day at the most, whatever the signals."""
     stop_after_refusals: Annotated[int, Meta(ge=1)] = 3
     """Runs in a row that ended without a pass; then a promotion, new code or a person must come first."""
 
@@ -117,9 +126,11 @@ class Service(Spec, frozen=True, kw_only=True):
     """One served model interface."""
 
     service: NameField
+    """The name in the env repo, in requests and in metrics: lower-case letters, digits, '-', at most 40."""
     task: Task
     data: Data
     contract: str = "contract.yaml"
+    """The contract's file, beside this one."""
     split: Split = field(default_factory=Split)
     train: Train = field(default_factory=Train)
     evaluate: Evaluate = field(default_factory=Evaluate)
@@ -129,6 +140,7 @@ class Service(Spec, frozen=True, kw_only=True):
     performance: Performance = field(default_factory=Performance)
     retrain: Retrain = field(default_factory=Retrain)
     owner: str | None = None
+    """Whom to ask, as the model card says it."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
