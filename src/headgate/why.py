@@ -186,7 +186,7 @@ def numbers(past: Sequence[LiveTag], pulls: Sequence[PullRequest]) -> Numbers:
     restored = [
         pull.closed_at - culprit.closed_at
         for pull in reverted
-        if (culprit := failed.get(pull.branch.rpartition("/")[2])) and pull.closed_at and culprit.closed_at
+        if (culprit := failed.get(pull.branch.rpartition("/")[2][:12])) and pull.closed_at and culprit.closed_at
     ]
     return Numbers(
         promotions=len(promoted),

@@ -7,6 +7,7 @@ from headgate.errors import PermanentError, UsageError
 from headgate.local.history import History
 from headgate.propose import revert, settings
 from headgate.propose.actions import Action, Situation
+from headgate.records.live import Revision
 
 
 def asked_of(
@@ -27,11 +28,23 @@ def asked_of(
 
 
 def undo(project: Project, here: Situation, reason: str) -> tuple[Action, ...]:
-    """Return how what was live before what is live now is restored; nothing is banned."""
-    now = here.desired.revision(here.environment, project.spec.service)
-    healthy = revert.target(here, project.spec.service, now) if now else None
-    before = History(project.forge, here.environment, project.spec.service).texts(healthy.commit) if healthy else {}
-    return revert.undo(here, project.spec.service, before, reason)
+    """Return how what was live before what is live now is restored; nothing is banned.
+
+    Where the revert of a failed canary can no longer be merged, it is that one which is asked for anew.
+    """
+    service = project.spec.service
+    for tag in here.tags:
+        if tag.environment == here.environment and revert.stale(here, service, tag.commit):
+            before = files_before(project, here, tag.revision)
+            return revert.plan(tag.analyses[-1], here, before, analyses=tag.analyses)
+    now = here.desired.revision(here.environment, service)
+    return revert.undo(here, service, files_before(project, here, now) if now else {}, reason)
+
+
+def files_before(project: Project, here: Situation, now: Revision) -> dict[str, str]:
+    """Return the service's files as they were when another revision was last live."""
+    healthy = revert.target(here, project.spec.service, now)
+    return History(project.forge, here.environment, project.spec.service).texts(healthy.commit) if healthy else {}
 
 
 def other_settings(project: Project, here: Situation, file: Path, reason: str) -> tuple[Action, ...]:

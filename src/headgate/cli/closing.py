@@ -4,6 +4,7 @@ import asyncio
 
 from headgate.cli.loop import Ended, Loop
 from headgate.cli.observing import Observation, Observer
+from headgate.cli.ringing import renew_reverts
 from headgate.cli.wiring import Project
 from headgate.contract.times import show_window
 from headgate.errors import HeadgateError
@@ -19,6 +20,7 @@ async def close_the_loop(project: Project, environment: Name, tell: Tell, every_
     try:
         while True:
             try:
+                await asyncio.to_thread(renew_reverts, project, environment, tell)
                 ended = await loop.look(project.clock())
             except Exception as err:  # noqa: BLE001 - reader and features are anybody's code: no error of theirs may end the serving
                 once.say(err)

@@ -6,7 +6,7 @@ import typer
 
 from headgate.cli.exchange import Fields, OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
-from headgate.cli.observations import Observed, keep, observed
+from headgate.cli.observations import keep, observed
 from headgate.cli.observing import Observer, aligned
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
@@ -19,7 +19,7 @@ from headgate.cli.wiring import (
 )
 from headgate.contract.times import show_window
 from headgate.errors import PermanentError
-from headgate.records.live import ColumnDrift
+from headgate.records.live import ColumnDrift, Observed
 from headgate.records.model import Model
 from headgate.specs.reading import show_duration
 

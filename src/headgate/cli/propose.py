@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli.answering import TriggerGiven, answered, cause_note
+from headgate.cli.conflicts import conflicting
 from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, take
 from headgate.cli.moments import AsOf, moment
 from headgate.cli.standing import Standing
@@ -97,11 +98,13 @@ def propose(
 
 def situation(project: Project, standing: Standing) -> Situation:
     """Return what a plan is made in."""
+    pulls = tuple(project.forge.pull_requests(project.spec.service))
     return Situation(
         environment=standing.environment,
         desired=standing.desired,
         tags=(*standing.tags, *standing.earlier),
-        pull_requests=tuple(project.forge.pull_requests(project.spec.service)),
+        pull_requests=pulls,
+        conflicting=tuple(conflicting(project.forge, pulls, standing.desired.commit)),
     )
 
 

@@ -17,12 +17,7 @@ def ring_of(project: Project, environment: Name, tell: Tell) -> Ring:
     """Return the ring of a project's service in one environment; a failed canary opens its revert."""
 
     def on_failure(analysis: Analysis, analyses: tuple[Analysis, ...]) -> None:
-        done = open_revert(project, environment, analysis, analyses)
-        pull = done.pull_request
-        tell("revert", "opened" if pull else "nothing", f"#{pull.number} {pull.title}" if pull else done.reason or "")
-        if pull and pull.state == "open" and merges_by_rule(project, environment):
-            merged = project.forge.merge(pull.number, RULE, project.clock())
-            tell("merge", "merged", f"#{merged.number} by rule")
+        undo_canary(project, environment, tell, analysis, analyses)
 
     folder = project.workspace.root / "ring" / environment / project.spec.service
     history = History(project.forge, environment, project.spec.service)
@@ -44,6 +39,28 @@ def ring_of(project: Project, environment: Name, tell: Tell) -> Ring:
         tell=tell,
         on_failure=on_failure,
     )
+
+
+def undo_canary(
+    project: Project, environment: Name, tell: Tell, analysis: Analysis, analyses: tuple[Analysis, ...]
+) -> None:
+    """Open the revert of a failed canary, and merge it where the environment's rule does."""
+    done = open_revert(project, environment, analysis, analyses)
+    pull = done.pull_request
+    tell("revert", "opened" if pull else "nothing", f"#{pull.number} {pull.title}" if pull else done.reason or "")
+    if pull and pull.state == "open" and merges_by_rule(project, environment):
+        merged = project.forge.merge(pull.number, RULE, project.clock())
+        tell("merge", "merged", f"#{merged.number} by rule")
+
+
+def renew_reverts(project: Project, environment: Name, tell: Tell) -> int:
+    """Ask anew for each failed canary's revert that main has left behind; return how many there were."""
+    standing = project.live(environment)
+    here = situation(project, standing)
+    left = [tag for tag in standing.tags if revert.stale(here, project.spec.service, tag.commit)]
+    for tag in left:
+        undo_canary(project, environment, tell, tag.analyses[-1], tag.analyses)
+    return len(left)
 
 
 def open_revert(project: Project, environment: Name, analysis: Analysis, analyses: tuple[Analysis, ...]) -> Proposed:

@@ -53,6 +53,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     desired: Desired
     tags: tuple[LiveTag, ...] = ()
     pull_requests: tuple[PullRequest, ...] = ()
+    conflicting: tuple[int, ...] = ()
+    """Numbers of open reverts that can no longer be merged: main changed what they change."""
 
     def of(self, purpose: str, service: str) -> list[PullRequest]:
         """Return this environment's pull requests for a purpose and a service, oldest first."""

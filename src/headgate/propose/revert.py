@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from headgate.desired import Desired, file_path, history
 from headgate.errors import PermanentError
 from headgate.names import Name, short
 from headgate.propose import body, proof
-from headgate.propose.actions import Action, Nothing, Open, Situation
+from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Situation
 from headgate.propose.attempts import reworded
 from headgate.records.change import Edit, Proposal, PullRequest
 from headgate.records.live import Analysis, LiveTag, Revision
 from headgate.specs.environment import Ban
 from headgate.specs.writing import render_bans
 
+STALE = "Stale"
+"""How the comment begins on a revert that Headgate closes, as main has moved on from under it."""
 ALARM = "page the owner: a person must decide"
 
 
@@ -38,7 +42,8 @@ def plan(
     restored = restoring(situation, service, failed, healthy, before)
     banned = banning(analysis, situation, healthy)
     if not restored and not banned:
-        return (Nothing(reason=f"main no longer names what failed in {analysis.commit[:12]}"),)
+        over = Nothing(reason=f"main no longer names what failed in {analysis.commit[:12]}")
+        return (*given_up(stale(situation, service, analysis.commit), "nothing is left to undo"), over)
     text = body.revert(
         analysis,
         situation,
@@ -127,13 +132,16 @@ def undo(situation: Situation, service: Name, before: Mapping[str, str], reason:
     if now is None or healthy is None:
         return (Nothing(reason=f"nothing else was live in {situation.environment} to go back to"),)
     waiting = [pull for pull in situation.of("revert", service) if pull.state == "open"]
-    if waiting:
+    dead = left_behind(situation, waiting)
+    if len(waiting) > len(dead):
+        waiting = [pull for pull in waiting if pull not in dead]
         return (Nothing(reason=f"a revert is open as pull request #{waiting[-1].number}", next_step="merge it"),)
     restored = restoring(situation, service, now, healthy, before)
     text = body.undo(situation, service, now, healthy, reason=reason, restored=[edit.path for edit in restored])
     title = f"{service} → {situation.environment}: UNDO to {short(healthy.revision.model)}"
     commit = situation.desired.commit or ""
-    return asked(situation, proposal_of(situation, service, commit, title, text, restored, now))
+    anew = asked(situation, proposal_of(situation, service, commit, title, text, restored, now))
+    return (*given_up(dead, "asked for anew"), *anew)
 
 
 def proposal_of(  # noqa: PLR0917 - the columns of a proposal, in their order
@@ -162,9 +170,42 @@ def proposal_of(  # noqa: PLR0917 - the columns of a proposal, in their order
 
 
 def asked(situation: Situation, proposal: Proposal) -> tuple[Action, ...]:
-    """Return what to do, given what was asked for the same commit before."""
-    same = [pull for pull in situation.of("revert", proposal.service) if pull.branch == proposal.branch]
-    return (answered(same[-1], proposal) if same else Open(proposal=proposal),)
+    """Return what to do, given what was asked for the same commit before: one that main left behind is asked anew."""
+    same = attempts(situation, proposal.service, proposal.branch)
+    dead = left_behind(situation, same)
+    if same and not dead and not is_given_up(same[-1]):
+        return (answered(same[-1], proposal),)
+    branch = f"{proposal.branch}-{len(same) + 1}" if same else proposal.branch
+    return (*given_up(dead, f"asked for anew as `{branch}`"), Open(proposal=replace(proposal, branch=branch)))
+
+
+def attempts(situation: Situation, service: str, branch: str) -> list[PullRequest]:
+    """Return the pull requests that undo the same commit, oldest first."""
+    pulls = situation.of("revert", service)
+    return [pull for pull in pulls if pull.branch == branch or pull.branch.startswith(f"{branch}-")]
+
+
+def stale(situation: Situation, service: str, commit: str) -> list[PullRequest]:
+    """Return the open pull requests that undo a commit, and can no longer be merged."""
+    branch = f"revert/{situation.environment}/{service}/{commit[:12]}"
+    return left_behind(situation, attempts(situation, service, branch))
+
+
+def left_behind(situation: Situation, pulls: Sequence[PullRequest]) -> list[PullRequest]:
+    return [pull for pull in pulls if pull.state == "open" and pull.number in situation.conflicting]
+
+
+def given_up(pulls: Sequence[PullRequest], why: str) -> tuple[Action, ...]:
+    """Return the actions that close what can no longer be merged; the words first, so that a crash leaves them."""
+    text = f"{STALE}: main changed what this changes, so it can no longer be merged; {why}."
+    return tuple(
+        action for pull in pulls for action in (Comment(number=pull.number, text=text), Close(number=pull.number))
+    )
+
+
+def is_given_up(pull: PullRequest) -> bool:
+    """Say whether Headgate closed a pull request for another one, which no person meant by it."""
+    return pull.state == "closed" and any(comment.startswith(STALE) for comment in pull.comments)
 
 
 def answered(pull: PullRequest, proposal: Proposal) -> Action:

@@ -98,6 +98,7 @@ def test_drift_in_what_is_served_starts_the_pipeline_once(merged: Terminal) -> N
     with up(merged.folder) as ring:
         url = ring.said("ring of orders").split()[5]
         ring.said("live      started")
+        time.sleep(1.1)  # the second in which it went live is no whole window of its answers
         ask(url, shifted)
         measured = ring.said("drifted: weight")
         started = ring.said("trigger   start")

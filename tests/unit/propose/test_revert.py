@@ -11,11 +11,12 @@ from headgate.errors import PermanentError
 from headgate.lint import lint
 from headgate.names import Commit, Digest, Name
 from headgate.propose import revert
-from headgate.propose.actions import Action, Open, Update
+from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Situation, Update
 from headgate.records.change import PullRequest
 from headgate.records.live import LiveTag
 from headgate.specs.environment import Bans
 from headgate.specs.reading import parse
+from headgate.specs.writing import render_bans
 from unit.gate.evidence import CANDIDATE, CHAMPION
 from unit.propose.circumstances import (
     BANS_PATH,
@@ -27,6 +28,7 @@ from unit.propose.circumstances import (
     answer,
     env,
     only,
+    performed,
     pull_of,
     refusal,
     revision,
@@ -263,6 +265,66 @@ def test_hostile_details_cannot_break_out_of_the_body() -> None:
     prose = "".join(text.split("```")[::2])
     assert "\n</details><img" not in prose
     assert "@admin" not in prose
+
+
+def conflicting(*pulls: PullRequest, numbers: tuple[int, ...]) -> Situation:
+    """Return prod with the candidate on main, and reverts of it that can no longer be merged."""
+    return replace(situation(env(CANDIDATE), pulls=pulls), conflicting=numbers)
+
+
+def test_a_revert_that_main_left_behind_is_asked_for_anew() -> None:
+    """The stale one is closed with a word; the next attempt is made on main as it is now."""
+    stale = pull_of(only(failed()), 4)
+
+    comment, close, opened = failed(where=conflicting(stale, numbers=(4,)))
+
+    assert isinstance(comment, Comment)
+    assert comment.text.startswith("Stale: main changed what this changes")
+    assert Close(number=4) == close
+    assert isinstance(opened, Open)
+    assert f"revert/prod/flights/{'3' * 12}-2" == opened.proposal.branch
+
+
+def test_asking_anew_goes_on_wherever_it_was_killed() -> None:
+    """Commented, closed, opened: asked again after each, exactly one revert is open in the end."""
+    pulls = performed(failed())
+    where = conflicting(*pulls, numbers=(1,))
+    actions = failed(where=where)
+    for done in range(len(actions) + 1):
+        after = performed(actions[:done], pulls)
+        again = performed(failed(where=replace(where, pull_requests=tuple(after))), after)
+        assert [f"revert/prod/flights/{'3' * 12}-2"] == [pull.branch for pull in again if pull.state == "open"]
+        assert 2 == len(again)
+
+
+def test_a_revert_that_nobody_needs_any_more_is_closed() -> None:
+    """Somebody went back by hand, and banned the pair: the stale one would only lie around."""
+    (ban,) = parse(edits(only(failed()))[BANS_PATH] or "", Bans, "bans.yaml").bans
+    by_hand = env(CHAMPION, **{BANS_PATH: render_bans((ban,))})
+    where = replace(situation(by_hand, pulls=[pull_of(only(failed()), 4)]), conflicting=(4,))
+
+    comment, close, nothing = failed(where=where)
+
+    assert isinstance(comment, Comment)
+    assert (Close(number=4), Nothing) == (close, type(nothing))
+
+
+def test_a_revert_that_a_person_closed_stays_closed() -> None:
+    """Only what Headgate closed itself is asked for anew."""
+    closed = replace(pull_of(only(failed()), 4), state="closed")
+
+    assert "is closed" in refusal(failed(where=conflicting(closed, numbers=()))).reason
+
+
+def test_an_undo_that_main_left_behind_is_asked_for_anew() -> None:
+    """A person asks once more, and gets one that can be merged."""
+    where = situation(env(CANDIDATE), [tag(OLDER, 1), tag(CANDIDATE, 2, days=9)])
+    first = only(revert.undo(where, FLIGHTS, env(OLDER), ""))
+    stale = replace(pull_of(first, 4), branch="revert/prod/flights/older")
+
+    actions = revert.undo(replace(where, pull_requests=(stale,), conflicting=(4,)), FLIGHTS, env(OLDER), "")
+
+    assert [Comment, Close, Open] == [type(action) for action in actions]
 
 
 # A person's undo
