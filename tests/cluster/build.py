@@ -34,8 +34,9 @@ def _build(program: Program, progress: Progress) -> None:
     (work / "out" / "bin").mkdir(parents=True)
     progress.start(f"{program.name} {program.version}: modules")
     source = _source(program, work) if program.keep or program.links else work
-    packages = _go(program, work, "list", "-deps", *program.main.values()).count("\n")
-    progress.start(f"{program.name} {program.version}", packages)
+    if program.main:
+        packages = _go(program, work, "list", "-deps", *program.main.values()).count("\n")
+        progress.start(f"{program.name} {program.version}", packages)
     for name, package in program.main.items():
         _compile(program, work, name, package, progress)
     for kept in program.keep:
@@ -63,7 +64,11 @@ def _source(program: Program, work: Path) -> Path:
 
 
 def _compile(program: Program, work: Path, name: str, package: str, progress: Progress) -> None:
-    flags = ["-s", "-w", *(flag.format(version=program.version) for flag in program.ldflags)]
+    flags = [
+        "-s",
+        "-w",
+        *(flag.format(version=program.version, number=program.version[1:]) for flag in program.ldflags),
+    ]
     command = [
         "go",
         "build",

@@ -23,6 +23,7 @@ from cluster.process import processes
 from cluster.services.gitea import gitea, gitea_door
 from cluster.services.mlflow import mlflow, mlflow_door
 from cluster.services.monitoring import alertmanager, monitoring_doors, prometheus
+from cluster.services.monitors import monitors
 from cluster.services.storage import storage, storage_door
 from cluster.site import Site, running
 
@@ -94,6 +95,7 @@ PARTS: dict[Part, AbstractSet[Part]] = {
     mlflow: {network.bridge},
     alertmanager: {network.bridge},
     prometheus: {plane.apiserver},
+    monitors: {prometheus},
     **dict.fromkeys((gitea_door, storage_door, mlflow_door, monitoring_doors), API),
     **dict.fromkeys((rollouts, workflows, kserve, argocd, traefik), API),
     metrics: {node.kubelet, node.proxy},

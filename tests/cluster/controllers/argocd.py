@@ -23,11 +23,12 @@ def argocd(site: Site) -> None:
     repo, redis = f"127.0.0.1:{site.port('repo-server')}", f"127.0.0.1:{site.port('redis')}"
     plain = ["--repo-server", repo, "--repo-server-plaintext", "--redis", redis]
     listen = ["--address", "127.0.0.1", "--port", str(site.port("repo-server")), "--metrics-address", "127.0.0.1"]
-    _role(site, "repo-server", [*listen, "--disable-tls", "--redis", redis], namespaced=False)
+    _role(site, "repo-server", [*listen, "--disable-tls", "--redis", redis])
     _role(site, "application-controller", [*plain, "--app-resync", "60"])
     here = ["--address", site.gateway, "--port", str(site.port("argocd-web")), "--insecure", "--disable-auth"]
-    _role(site, "server", [*here, *plain])
-    _role(site, "notifications", ["--argocd-repo-server", repo, "--argocd-repo-server-plaintext"])
+    _role(site, "server", [*here, *plain], f"http://{site.address('argocd-web')}/healthz")
+    counts = f"http://127.0.0.1:{site.port('argocd-notifications')}/metrics"
+    _role(site, "notifications", ["--argocd-repo-server", repo, "--argocd-repo-server-plaintext"], counts)
     _applicationsets(site, repo)
     hooks = door(site, "argocd-applicationset-controller", SPACE, 7000, "applicationset-webhook")
     apply(site, *door(site, "argocd-server", SPACE, 80, "argocd-web"), *hooks)
@@ -59,10 +60,10 @@ def _redis(site: Site) -> None:
     await_ready(start("redis", ["redis-server", *flags]), answers.port(f"127.0.0.1:{port}"))
 
 
-def _role(site: Site, role: str, flags: Sequence[str], *, namespaced: bool = True) -> None:
+def _role(site: Site, role: str, flags: Sequence[str], healthy: str = "") -> None:
     port = site.port(f"argocd-{role}")
-    ready = answers.http(f"http://127.0.0.1:{port}/{'metrics' if role == 'notifications' else 'healthz'}")
-    space = ["--namespace", SPACE] if namespaced else []
+    ready = answers.http(healthy or f"http://127.0.0.1:{port}/healthz")
+    space = [] if role == "repo-server" else ["--namespace", SPACE]
     _start(site, role, [*flags, *space, "--metrics-port", str(port)], ready)
 
 
@@ -73,7 +74,7 @@ def _applicationsets(site: Site, repo: str) -> None:
         *("--metrics-addr", f"127.0.0.1:{ports['metrics']}", "--probe-addr", f"127.0.0.1:{ports['probe']}"),
         *("--webhook-addr", site.address("applicationset-webhook")),
     ]
-    _start(site, "applicationset-controller", flags, answers.http(f"http://127.0.0.1:{ports['probe']}/healthz"))
+    _start(site, "applicationset-controller", flags, answers.http(f"http://127.0.0.1:{ports['metrics']}/metrics"))
 
 
 def _start(site: Site, role: str, flags: Sequence[str], ready: answers.Question) -> None:

@@ -24,9 +24,10 @@ def alertmanager(site: Site) -> None:
 
 
 def prometheus(site: Site) -> None:
-    """Scrape pods every 2 s: those that ask for it by `prometheus.io/scrape`, and ports named `metrics`."""
+    """Scrape what PodMonitors say, and every 2 s the pods that ask for it by `prometheus.io/scrape`."""
     room, own = site.room("prometheus"), site.address("prometheus")
-    (room / "rules").mkdir(exist_ok=True)
+    for folder in ("rules", "scrape", "operated"):
+        (room / folder).mkdir(exist_ok=True)
     (room / "prometheus.yml").write_text(yaml.safe_dump(_settings(site)))
     flags = [f"--config.file={room / 'prometheus.yml'}", f"--storage.tsdb.path={room / 'data'}"]
     flags += [f"--web.listen-address={own}", "--web.enable-lifecycle"]
@@ -45,28 +46,30 @@ def monitoring_doors(site: Site) -> None:
 def rules(site: Site, name: str, text: str) -> None:
     """Give Prometheus a file of rules, and make it read them."""
     (site.room("prometheus") / "rules" / f"{name}.yaml").write_text(text)
-    _reload(site, "prometheus")
+    reload(site, "prometheus")
 
 
 def routes(site: Site, text: str) -> None:
     """Give Alertmanager its configuration, and make it read it."""
     (site.room("alertmanager") / "alertmanager.yml").write_text(text)
-    _reload(site, "alertmanager")
+    reload(site, "alertmanager")
 
 
-def _reload(site: Site, name: str) -> None:
+def reload(site: Site, name: str) -> None:
+    """Make Prometheus or Alertmanager read its files again."""
     request = urllib.request.Request(f"http://{site.address(name)}/-/reload", method="POST")
     urllib.request.urlopen(request, timeout=10).close()
 
 
 def _settings(site: Site) -> dict[str, object]:
+    room = site.room("prometheus")
     pods = {
         "job_name": "pods",
         "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(site.kubeconfig)}],
         "relabel_configs": [
             {
-                "source_labels": [f"{POD}_annotation_prometheus_io_scrape", f"{POD}_container_port_name"],
-                "regex": "true;.*|.*;metrics",
+                "source_labels": [f"{POD}_annotation_prometheus_io_scrape"],
+                "regex": "true",
                 "action": "keep",
             },
             {
@@ -87,7 +90,8 @@ def _settings(site: Site) -> dict[str, object]:
     }
     return {
         "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
-        "rule_files": [str(site.room("prometheus") / "rules" / "*.yaml")],
+        "rule_files": [str(room / "rules" / "*.yaml"), str(room / "operated" / "*.yaml")],
+        "scrape_config_files": [str(room / "scrape" / "*.yaml")],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [site.address("alertmanager")]}]}]},
         "scrape_configs": [pods],
     }
