@@ -14,6 +14,7 @@ from headgate.receive.page import Named, Page
 from headgate.receive.statuses import CONTEXT, LATE
 from headgate.records.change import Edit, PullRequest, branch_parts
 from headgate.records.live import LiveTag, Revision
+from headgate.specs.environment import EnvironmentOrder
 
 Place = tuple[str, str]
 LOOK_BACK = 50
@@ -77,6 +78,11 @@ class Books:
         )
         late = [commit for _, commits in page.runs[:LATE] for commit in {commits[0], commits[-1]}]
         return replace(page, statuses=dict(self.statuses([*late, *(pull.head for pull in open_now)])))
+
+    def order(self) -> tuple[EnvironmentOrder, ...]:
+        """Return the environments in promotion.yaml's order."""
+        texts = dict(self.read(["promotion.yaml"], self.head)) if self.head else {}
+        return Desired(texts=texts).order()
 
     def environments(self, namespace: str) -> list[str]:
         """Return the environments that are in a namespace; one whose file is broken is in none."""

@@ -125,6 +125,8 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     outcomes: Mapping[str, str] = field(default_factory=dict)
     """Verb → its output parameter `outcome`."""
+    broken: frozenset[str] = frozenset()
+    """The verbs whose step failed."""
 
     @property
     def ended(self) -> bool:

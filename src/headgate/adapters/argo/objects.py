@@ -145,6 +145,7 @@ class Outputs(Struct):
 
 class Node(Struct, rename="camel"):
     display_name: str = ""
+    phase: str = ""
     outputs: Outputs | None = None
 
     @property

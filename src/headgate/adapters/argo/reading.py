@@ -137,6 +137,7 @@ def workflow(raw: bytes) -> Workflow:
         trigger=meta.mark("trigger"),
         started_at=status.started_at,
         ended_at=status.finished_at,
+        broken=frozenset(node.display_name for node in status.nodes.values() if node.phase in {"Failed", "Error"}),
         outcomes={verb: one.value for verb, one in told if one.name == "outcome" and one.value},
     )
 

@@ -1,0 +1,157 @@
+"""Looks when it is time or somebody knocked; letters are kept, then answered with what was decided."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+
+import msgspec
+
+from headgate.errors import HeadgateError
+from headgate.receive import letters, runs
+from headgate.receive.letters import Push, Told
+from headgate.receive.meters import Meters
+from headgate.receive.retraining import Retraining, Weighed
+from headgate.receive.watch import Looked, Watch
+from headgate.specs.receiver import Receiver as Settings
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sender is told of one service."""
+
+    service: str
+    decision: str
+    reason: str
+    workflow: str | None = None
+
+
+class Receiver:
+    """One replica; its methods may be called from several threads."""
+
+    def __init__(
+        self, watch: Watch, retraining: Retraining, settings: Settings, meters: Meters, clock: Callable[[], datetime]
+    ) -> None:
+        self.watch = watch
+        self.retraining = retraining
+        self.settings = settings
+        self.meters = meters
+        self.clock = clock
+        self.ready = False
+        """Set by the first look that ended well."""
+        self.beat_at = clock()
+        self._one_at_a_time = threading.Lock()
+        self._knocked = asyncio.Event()
+        self._weighed_at: datetime | None = None
+
+    def knock(self) -> None:
+        """Have it look soon; from the loop's own thread."""
+        self._knocked.set()
+
+    async def run(self) -> None:
+        """Look until cancelled: every so often, and whenever somebody knocked."""
+        while True:
+            self._knocked.clear()
+            await asyncio.to_thread(self.beat)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._knocked.wait(), self.settings.look.total_seconds())
+
+    def beat(self) -> None:
+        """Look once, and weigh when it is time; trouble is counted and the next beat tries again."""
+        self.beat_at = now = self.clock()
+        try:
+            self.look()
+            if self._weighed_at is None or now - self._weighed_at >= self.settings.weigh:
+                self._weighed_at = now
+                self.weigh_all()
+        except HeadgateError as err:
+            self.meters.failed(err)
+        else:
+            self.ready = True
+
+    def look(self) -> Looked:
+        """Look once over all Rollouts."""
+        with self._one_at_a_time:
+            looked = self.watch.look()
+            self.meters.looked(looked, self.clock())
+            return looked
+
+    def weigh_all(self) -> None:
+        """Weigh every service and start what soaked; one service's trouble keeps no other from its turn."""
+        for service in self.settings.services:
+            try:
+                self.weigh(service)
+                self.measure(service)
+            except HeadgateError as err:
+                self.meters.troubled(service, err)
+        with self._one_at_a_time:
+            self.retraining.promote()
+
+    def weigh(self, service: str) -> Weighed:
+        with self._one_at_a_time:
+            weighed = self.retraining.weigh(service)
+        self.meters.weighed(weighed)
+        return weighed
+
+    def measure(self, service: str) -> None:
+        """Let the metrics say what the last window said."""
+        with self._one_at_a_time:
+            place = (self.retraining.environment(service), service)
+            page = self.watch.books.page(*place)
+            spec = self.retraining.repositories[service].spec()
+            self.meters.measured(page, self.retraining.evidence.observed(place), spec, self.clock())
+
+    def hear(self, told: Iterable[Told]) -> list[Answer]:
+        """Keep signals and weigh the services they are about; TransientError where the sender should retry."""
+        about: dict[str, str] = {}
+        for service, environment, model, signal in told:
+            about.setdefault(service, "")
+            if service not in self.settings.services:
+                about[service] = "receive.yaml does not name it"
+                continue
+            with self._one_at_a_time:
+                self.watch.books.look()
+                own = self.retraining.environment(service)
+                if environment not in {"", own}:
+                    about[service] = f"its runs are compared with {own!r}"
+                elif signal and not self.retraining.hear(service, own, signal, model):
+                    about[service] = "it is not about the present champion"
+        return [
+            Answer(service=service, decision="ignored", reason=ignored) if ignored else self.answered(service)
+            for service, ignored in about.items()
+        ]
+
+    def answered(self, service: str) -> Answer:
+        weighed = self.weigh(service)
+        return Answer(service=service, decision=weighed.decision, reason=weighed.reason, workflow=weighed.workflow)
+
+    def pushed(self, push: Push) -> list[Answer]:
+        """Start a run of a pushed commit for each service whose code it changed."""
+        found: list[Answer] = []
+        for service, trained in self.settings.services.items():
+            if not push.commit or push.branch != trained.branch or not is_of(push.repo, trained.clone):
+                continue
+            if not push.touches(trained.folder):
+                found.append(Answer(service=service, decision="ignored", reason=f"no file of {trained.folder!r}"))
+                continue
+            with self._one_at_a_time:
+                self.watch.books.look()
+                own = self.retraining.environment(service)
+                trigger = letters.pushed(push, service, own, self.clock())
+                order = runs.order(trigger, trained, self.settings, self.retraining.repositories[service].spec())
+                started = self.retraining.cluster.start(order)
+            self.meters.started(service, "person", "started" if started else "known")
+            how = "started" if started else "waiting"
+            reason = f"started {order.name}" if started else f"already running as {order.name}"
+            found.append(Answer(service=service, decision=how, reason=reason, workflow=order.name))
+        return found
+
+
+def is_of(repo: str, clone: str) -> bool:
+    """Say whether a forge's `owner/name` is the repository that is cloned.
+
+    >>> is_of("team/flights", "https://host/team/flights.git"), is_of("flights", "https://host/team/flights.git")
+    (True, False)
+    """
+    path = clone.removesuffix(".git").lower()
+    return "/" in repo and path.endswith(f"/{repo.lower()}")

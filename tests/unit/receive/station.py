@@ -1,0 +1,100 @@
+"""A receiver with its doors open: a model repo, a store, alerts as Alertmanager sends them."""
+
+import hashlib
+import hmac
+import json
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from fakes.serving import serving
+from headgate.adapters.files import FileStore
+from headgate.adapters.forges.gitdir import GitDir
+from headgate.receive.app import application
+from headgate.receive.books import Books
+from headgate.receive.doors import Door
+from headgate.receive.evidence import Evidence
+from headgate.receive.meters import Meters
+from headgate.receive.receiver import Receiver
+from headgate.receive.repository import Repository
+from headgate.receive.retraining import Retraining
+from headgate.receive.watch import Watch
+from headgate.records.change import Edit
+from headgate.specs.receiver import Receiver as Settings
+from headgate.specs.receiver import Trained
+from unit.receive.world import A, World
+
+SERVICE = """\
+service: flights
+task: binary
+data: {reader: rows.csv, label: {column: late}}
+retrain: {windows: 1 of 1, cooldown: P1D}
+"""
+CLONE = "http://gitea.local/team/flights.git"
+TRAINED = Trained(repository="gitea+http://gitea.local/team/flights", clone=CLONE, image="headgate@sha256:0")
+SETTINGS = Settings(namespaces=("prod",), services={"flights": TRAINED})
+TOKEN, SECRET = "a-token-of-a-test", "a-secret-of-a-test"
+
+
+class Station:
+    """One replica beside a world in which A is live."""
+
+    def __init__(self, folder: Path, service_yaml: str = SERVICE) -> None:
+        self.world = World(folder)
+        self.world.go_live(A)
+        self.folder = folder
+        self.code = GitDir.create(folder / "flights.git", [Edit(path="service.yaml", text=service_yaml)])
+        (folder / "token").write_text(TOKEN + "\n")
+        (folder / "secret").write_text(SECRET + "\n")
+        self.store = FileStore(folder / "store")
+        self.open = ExitStack()
+        self.client = self.replica()
+
+    def replica(self) -> httpx.Client:
+        """Return another replica's doors: it remembers nothing."""
+        world = self.world
+        books, evidence = Books(world.forge), Evidence(self.store)
+        repositories = {"flights": Repository(self.code, TRAINED)}
+        retraining = Retraining(world.cluster, books, evidence, SETTINGS, repositories, lambda: world.now)
+        watch = Watch(world.cluster, books, lambda: world.now)
+        self.receiver = Receiver(watch, retraining, SETTINGS, Meters(), lambda: world.now)
+        app = application(self.receiver, Door(self.folder / "token"), Door(self.folder / "secret"))
+        url = self.open.enter_context(serving(app))
+        self.client = self.open.enter_context(httpx.Client(base_url=url, trust_env=False))
+        return self.client
+
+    def alert(self, *alerts: dict[str, Any], token: str = TOKEN) -> Any:
+        """Send alerts as Alertmanager does."""
+        body = {"version": "4", "status": "firing", "alerts": list(alerts)}
+        return self.client.post("/alerts", json=body, headers={"authorization": f"Bearer {token}"})
+
+    def push(self, body: dict[str, Any], secret: str = SECRET, header: str = "x-gitea-signature") -> Any:
+        """Send a push as a forge does."""
+        content = json.dumps(body).encode()
+        signed = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+        return self.client.post("/push", content=content, headers={header: signed})
+
+    @property
+    def runs(self) -> list[str]:
+        return sorted(self.world.cluster.ran)
+
+
+def firing(end: datetime, **changes: Any) -> dict[str, Any]:
+    """Return an alert about a window of event time."""
+    labels = {
+        "alertname": "HeadgateDrift",
+        "service": "flights",
+        "environment": "prod",
+        "cause": "drift",
+        "rule": "psi",
+    }
+    times = {"window_start": (end - timedelta(days=7)).isoformat(), "window_end": end.isoformat()}
+    return {
+        "status": "firing",
+        "labels": labels,
+        "annotations": times | {"summary": "temp drifted"},
+        "startsAt": "2026-03-02T09:00:00Z",
+    } | changes
