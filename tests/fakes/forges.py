@@ -24,11 +24,14 @@ class Where(NamedTuple):
     """A forge with a new env repo."""
 
     forge: Forge
-    people: bool
+    people: bool = False
     """Whether it takes the caller's word for who merged and when; a hosted one knows its token's user and its clock."""
-    url: str | None = None
+    url: str = ""
     """What HEADGATE_FORGE says of it."""
-    token: Path | None = None
+    secret: str = ""
+    """The token."""
+    hosting: Hosting | None = None
+    """What a fake keeps."""
 
 
 class Servers:
@@ -69,7 +72,7 @@ def on_github(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator
     with serving(GitHubServer(hosting).app) as url:
         where = hosted(f"github+{url}/{hosting.path}", TOKEN, folder)
         where.forge.commit(first, "First", None)
-        yield where
+        yield where._replace(hosting=hosting)
 
 
 @contextmanager
@@ -79,14 +82,15 @@ def on_gitlab(servers: Servers, folder: Path, first: Sequence[Edit]) -> Iterator
     with serving(GitLabServer(hosting).app) as url:
         where = hosted(f"gitlab+{url}/{hosting.path}", TOKEN, folder)
         where.forge.commit(first, "First", None)
-        yield where
+        yield where._replace(hosting=hosting)
 
 
-def hosted(url: str, secret: str, folder: Path) -> Where:
-    """Return a hosted forge whose mirror is in `folder`."""
+def hosted(url: str, secret: str, folder: Path, **settings: float) -> Where:
+    """Return a hosted forge whose mirror and token are in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     token = folder / "token"
     token.write_text(f"{secret}\n")
-    return Where(open_forge(url, token, folder / "forges"), people=False, url=url, token=token)
+    return Where(open_forge(url, token, folder / "forges", **settings), url=url, secret=secret)
 
 
 FORGES: dict[str, Callable[[Servers, Path, Sequence[Edit]], AbstractContextManager[Where]]] = {

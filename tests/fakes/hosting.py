@@ -85,7 +85,7 @@ class Hosting:
             if head is None or main is None:
                 raise RefusedError(422, f"no branch {branch}")
             for pull in self.pulls.values():
-                if (pull.branch, pull.state) == (branch, "open"):
+                if (pull.branch, pull.state, pull.fork) == (branch, "open", False):
                     raise RefusedError(409, f"exists: {pull.number}")
             number = max(self.pulls, default=0) + 1
             at = now()

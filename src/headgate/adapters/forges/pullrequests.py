@@ -37,14 +37,17 @@ class PullRequests:
         comments = self.comments(fresh)
         with self.mirror.holding(commits_of(fresh)) as repo:
             for pull in fresh:
-                whole = self.seen(pull.number) if pull.state == "merged" and pull.merged_by is None else pull
-                self.known[pull.number] = (pull, record(repo, whole, comments[pull.number]))
+                self.known[pull.number] = (pull, record(repo, self.detailed(pull), comments[pull.number]))
         return [self.known[pull.number][1] for pull in pulls]
 
     def of_branch(self, branch: str) -> PullRequest | None:
         """Return the newest pull request of a branch, None when there is none."""
         found = [pull for pull in self.listed_pulls(branch) if pull.branch == branch]
-        return self.whole(max(found, key=lambda pull: pull.number)) if found else None
+        return self.whole(self.detailed(max(found, key=lambda pull: pull.number))) if found else None
+
+    def detailed(self, pull: Pull) -> Pull:
+        """Return a pull request with who merged it: GitHub's lists don't tell."""
+        return self.seen(pull.number) if pull.state == "merged" and pull.merged_by is None else pull
 
     def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
         """Return context → (state, detail)."""

@@ -33,20 +33,18 @@ class Token(Protocol):
 
 
 class FileToken:
-    """The text of a file, such as a mounted Secret: read anew when it was refused."""
+    """The text of a file, such as a mounted Secret: read each time, as it may be exchanged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.text: str | None = None
+        self.used = ""
 
     def now(self) -> str:
-        if self.text is None:
-            self.text = secret(self.path)
-        return self.text
+        self.used = secret(self.path)
+        return self.used
 
     def renew(self) -> bool:
-        before, self.text = self.text, None
-        return self.now() != before
+        return secret(self.path) != self.used
 
 
 class Installation(msgspec.Struct):

@@ -1,0 +1,87 @@
+"""A proxy that makes a good server look bad: it refuses, limits, loses answers, and lets others act in between."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fakes.serving import serving
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
+OWN = {"host", "content-length", "connection", "transfer-encoding", "accept-encoding"}
+LOST_SECONDS = 4.0
+"""Longer than the clients of these tests wait."""
+
+
+@dataclass
+class Fault:
+    """What befalls the next requests whose `METHOD path` matches."""
+
+    where: str
+    status: int | None = None
+    """Answer this instead; None lets the request through."""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    lost: bool = False
+    """The request goes through, its answer never comes."""
+    before: Callable[[], object] | None = None
+    """What somebody else does just before the request arrives."""
+    times: int = 1
+
+
+class Faults:
+    """A proxy before one server, with the faults that are to come and what was asked."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.coming: list[Fault] = []
+        self.asked: list[str] = []
+        self.app = Starlette(routes=[Route("/{rest:path}", self.answer, methods=METHODS)])
+
+    async def answer(self, request: Request) -> Response:
+        path = request.scope["raw_path"].decode()
+        line = f"{request.method} {path}?{request.url.query}"
+        self.asked.append(line)
+        fault = self.due(line)
+        if fault and fault.before:
+            await asyncio.to_thread(fault.before)
+        if fault and fault.status is not None:
+            return Response(fault.body, fault.status, fault.headers)
+        answer = await self.passed(request, path)
+        if fault and fault.lost:
+            await asyncio.sleep(LOST_SECONDS)
+        return answer
+
+    def due(self, line: str) -> Fault | None:
+        for fault in self.coming:
+            if fault.times and re.search(fault.where, line):
+                fault.times -= 1
+                return fault
+        return None
+
+    async def passed(self, request: Request, path: str) -> Response:
+        headers = {key: value for key, value in request.headers.items() if key not in OWN}
+        async with httpx.AsyncClient(timeout=60) as client:
+            url = f"{self.upstream}{path}?{request.url.query}"
+            answer = await client.request(request.method, url, headers=headers, content=await request.body())
+        kept = {key: value for key, value in answer.headers.items() if key not in {*OWN, "content-encoding"}}
+        return Response(answer.content, answer.status_code, kept)
+
+    def count(self, where: str) -> int:
+        """Return how many requests were like this."""
+        return sum(bool(re.search(where, line)) for line in self.asked)
+
+
+@contextmanager
+def faulty(upstream: str) -> Iterator[tuple[Faults, str]]:
+    """Put a proxy before a server; give it and its URL."""
+    faults = Faults(upstream)
+    with serving(faults.app) as url:
+        yield faults, url
