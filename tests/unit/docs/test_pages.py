@@ -79,6 +79,14 @@ def test_every_command_is_one_that_can_be_typed(page: Path) -> None:
     assert [trouble for trouble in found if trouble] == []
 
 
+def test_every_command_is_on_a_page_that_a_person_wrote() -> None:
+    """The list of commands is rendered; that a command is there says nothing of when to use it."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.name != "commands.md")
+    typed = {words[0] for words in written_commands(text)} | set(re.findall(r"(?:`|make )([a-z]+)\b", text))
+
+    assert [] == [name for name in COMMANDS if name not in typed]
+
+
 @pytest.mark.parametrize("words", [["promote"], ["pr", "approve", "1"], ["run", "--fast"]])
 def test_a_command_that_cannot_be_typed_is_found(words: list[str]) -> None:
     """The search above finds what it looks for."""
@@ -130,6 +138,29 @@ def test_own_data_ends_in_a_merged_pull_request_as_the_docs_say(tmp_path: Path) 
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
     assert "#1 merged by" in done.stdout
+
+
+def test_the_verbs_by_hand_end_in_a_pull_request_as_the_docs_say(tmp_path: Path) -> None:
+    """The first block of docs/by-hand.md, typed in a folder with a service."""
+    orders(tmp_path / "orders.csv")
+    block = SHELL.findall((ROOT / "docs" / "by-hand.md").read_text(encoding="utf-8"))[0]
+    words = shlex.split("headgate init --data orders.csv --label paid --time at")
+
+    for typed in [words, *map(shlex.split, block.splitlines())]:
+        command = [sys.executable, "-m", "headgate", *typed[1:]]
+        env = {**plain_env(), "HEADGATE_TRACKER": "files"}
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{typed}\n{done.stdout}{done.stderr}"
+
+    assert done.stdout.startswith("#1 ")
+
+
+def test_every_variable_that_the_code_reads_is_listed() -> None:
+    """A platform engineer finds them in one table."""
+    read = {name for path in (ROOT / "src").rglob("*.py") for name in re.findall(r"HEADGATE_[A-Z_]+", path.read_text())}
+    told = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Environment variables")[2]
+
+    assert [] == sorted(name for name in read if f"`{name}`" not in told)
 
 
 def test_a_tracker_left_to_itself_would_be_caught(tmp_path: Path) -> None:
