@@ -82,7 +82,7 @@ def test_every_command_is_one_that_can_be_typed(page: Path) -> None:
 def test_every_command_is_on_a_page_that_a_person_wrote() -> None:
     """The list of commands is rendered; that a command is there says nothing of when to use it."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.name != "commands.md")
-    typed = {words[0] for words in written_commands(text)} | set(re.findall(r"(?:`|make )([a-z]+)\b", text))
+    typed = {words[0] for words in written_commands(text)} | set(re.findall(r"(?:`|`make )([a-z]+)`", text))
 
     assert [] == [name for name in COMMANDS if name not in typed]
 
