@@ -77,7 +77,7 @@ def tracked_run(project: Project, verdict: Verdict, evaluation: Evaluation, name
             "verdict.json": encode(verdict).decode(),
             "evaluation.json": encode(evaluation).decode(),
         },
-        model_uri=Uri(str(folder)),
+        model_uri=project.address(model.uri),
         model_sha256=model.sha256,
         trials=tuple(({key: str(value) for key, value in trial.params.items()}, trial.score) for trial in model.trials),
         started_at=now,

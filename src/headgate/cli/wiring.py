@@ -91,6 +91,11 @@ class Project:
             return open_store(url, self.workspace.cache / "store")
         return FileStore(self.workspace.store)
 
+    def address(self, uri: Uri) -> Uri:
+        """Return where programs that know no store find a folder: in the bucket, or on this machine."""
+        url = os.environ.get("HEADGATE_STORE")
+        return Uri(f"{url.rstrip('/')}/{uri}" if url else str(self.store.folder(uri)))
+
     @cached_property
     def forge(self) -> Forge:
         """The workspace's own repository, or the hosted one that HEADGATE_FORGE names."""

@@ -149,3 +149,15 @@ def test_a_work_tree_without_a_commit_is_refused(terminal: Terminal, head: str |
 
     with pytest.raises(PermanentError):
         checked_out(terminal.folder)
+
+
+def test_others_find_a_model_in_the_bucket(live: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker elsewhere refuses a path of this pod; on one machine the path is the address."""
+    project = open_project(live.folder / "service.yaml", None)
+    uri = project.model_uri(decode((live.folder / ".headgate/latest/model.json").read_bytes(), Model).sha256)
+
+    here = project.address(uri)
+    monkeypatch.setenv("HEADGATE_STORE", "s3://bucket/prefix/")
+
+    assert here == str(live.folder / ".headgate/store" / uri)
+    assert project.address(uri) == f"s3://bucket/prefix/{uri}"

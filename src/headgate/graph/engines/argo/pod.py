@@ -55,7 +55,7 @@ def container(step: Step, graph: tuple[Step, ...]) -> Container:
         image=parameter("image"),
         command=["headgate"],
         args=[step.verb, *arguments(step), *(f"--field={field}" for field in fields)],
-        inputs=[CHECKOUT, *([Artifact(name=step.reads, path=f"{INPUTS}/{step.reads}.json")] if step.reads else [])],
+        inputs=[CHECKOUT, *([given_record(step.reads)] if step.reads else [])],
         outputs=[kept(step), *(told(step, field) for field in fields)],
         env=[Env(name=name, value=value) for name, value in environment(step).items()],
         env_from=[
@@ -83,6 +83,11 @@ def container(step: Step, graph: tuple[Step, ...]) -> Container:
         ),
         pod_spec_patch=resources(step),
     )
+
+
+def given_record(verb: str) -> Artifact:
+    """Return an earlier step's record as a file; the executor that fetches it may be another user than the step."""
+    return Artifact(name=verb, path=f"{INPUTS}/{verb}.json", mode=0o444)
 
 
 def arguments(step: Step) -> list[str]:
