@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 
 from headgate.adapters.source import parse_times
-from headgate.contract.infer import ID_NAME, guess_ids, why_ignored
+from headgate.contract.infer import FEW_LABELS, ID_NAME, guess_ids, why_ignored
 from headgate.contract.seen import Seen, look
 from headgate.contract.times import as_naive_utc, naive
 from headgate.errors import PermanentError
@@ -20,8 +20,6 @@ TIME_NAME = re.compile(r"time|date|stamp|_at$|^at$|^ts$|day|moment", re.IGNORECA
 LEAST_ROWS = 30
 LEAST_MOMENTS = 10
 """Fewer cannot be cut into parts that lie one after the other."""
-FEW_NUMBERS = 20
-"""Whole numbers with at most so many values are classes; contract.infer draws the same line."""
 ROWS_A_VALUE = 5
 """Fewer rows than this of each value on average, and they are measurements, not classes."""
 LEAST_GROUPS = 30
@@ -121,7 +119,7 @@ def task_of(rows: pl.DataFrame, label: str, seen: Mapping[str, Seen]) -> tuple[T
                 next_step="name another column with --label; a number must be written as one, without units",
             )
         return "multiclass", f"{values}, all words"
-    if whole and fact.distinct <= min(FEW_NUMBERS, fact.filled / ROWS_A_VALUE):
+    if whole and fact.distinct <= min(FEW_LABELS, fact.filled / ROWS_A_VALUE):
         return "multiclass", f"{values}, all whole numbers; for amounts or counts write `regression`"
     return "regression", f"{values}, all numbers" + ("; for classes write `multiclass`" if whole else "")
 

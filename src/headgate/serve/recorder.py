@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.adapters.durable import write_all
 from headgate.errors import PermanentError
 from headgate.names import short
 from headgate.serve.door import Admitted
@@ -142,9 +143,3 @@ def one_line(raw: msgspec.Raw) -> bytes:
     """Return JSON without line ends: inside strings they are escaped, so these are only white space."""
     text = bytes(raw)
     return text.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in text or b"\r" in text else text
-
-
-def write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
