@@ -107,7 +107,9 @@ class MemoryCluster(Cluster):
                 marks=marks,
             )
 
-    def examine(self, service: str, phase: str, now: datetime, *, step: int = 2, bad: int = 40) -> None:
+    def examine(
+        self, service: str, phase: str, now: datetime, *, step: int = 2, bad: int = 40, begun: int = 30
+    ) -> None:
         """Let an AnalysisRun of the newest revision begin or end; a failed or erring one aborts."""
         rollout = self.kept[service]
         name = f"{rollout.current}-{rollout.revision}-{step}"
@@ -115,19 +117,21 @@ class MemoryCluster(Cluster):
             name=name,
             pods=rollout.current,
             revision=rollout.revision,
-            step=step,
+            step=step if step >= 0 else None,
             phase=phase,  # type: ignore[arg-type]
             measured=(
                 Measured(metric="errors", phase=phase, value="[1]"),  # type: ignore[arg-type]
                 Measured(metric="errors-bad", phase="Successful", value=f"[{bad}]", dry=True),
                 Measured(metric="errors-requests", phase="Successful", value="[200]", dry=True),
             ),
-            started_at=now - timedelta(seconds=30),
+            started_at=now - timedelta(seconds=begun),
             ended_at=None if phase == "Running" else now,
             marks=rollout.marks,
         )
         others = tuple(one for one in rollout.examinations if one.name != name)
-        rollout = replace(rollout, examinations=(*others, found), step=step)
+        rollout = replace(rollout, examinations=(*others, found), step=max(step, 0))
+        if phase == "Inconclusive":
+            rollout = replace(rollout, phase="Paused", message="InconclusiveAnalysisRun", paused_at=now)
         if phase in {"Failed", "Error"}:
             rollout = replace(rollout, phase="Degraded", message=f"RolloutAborted: {phase}", aborted_at=now, weight=0)
         self.kept[service] = rollout

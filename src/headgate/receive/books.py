@@ -66,6 +66,7 @@ class Books:
         tags = tuple(self.records(place))
         pulls = tuple(self.pulls.get(place, ()))
         open_now = [pull for pull in pulls if pull.state == "open"]
+        reverts = [pull for pull in open_now if pull.branch.startswith("revert/")]
         page = Page(
             environment=name(environment, "environment"),
             service=name(service, "service"),
@@ -74,7 +75,8 @@ class Books:
             tags=tags,
             pulls=pulls,
             before={tag.commit: self.texts(place, tag.commit) for tag in tags if tag.outcome == "live"},
-            changes={pull.number: self.changed(pull) for pull in open_now if pull.branch.startswith("revert/")},
+            changes={pull.number: self.changed(pull) for pull in reverts},
+            bases={pull.number: self.texts(place, pull.base) for pull in reverts},
         )
         late = [commit for _, commits in page.runs[:LATE] for commit in {commits[0], commits[-1]}]
         return replace(page, statuses=dict(self.statuses([*late, *(pull.head for pull in open_now)])))

@@ -41,6 +41,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What `headgate/canary` says on commits of late and on the heads of open pull requests."""
     changes: Mapping[int, tuple[Edit, ...]] = msgspec.field(default_factory=dict)
     """What the branch of each open revert changes."""
+    bases: Mapping[int, Mapping[str, str]] = msgspec.field(default_factory=dict)
+    """The service's files where each open revert began."""
 
     @property
     def live(self) -> list[LiveTag]:
@@ -50,7 +52,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def situation(self, *, without: str = "") -> Situation:
         """Return what a proposal is planned in; `without` leaves the pull request of one branch out."""
         pulls = tuple(pull for pull in self.pulls if pull.branch != without)
-        return Situation(environment=self.environment, desired=self.desired, tags=self.tags, pull_requests=pulls)
+        return Situation(
+            environment=self.environment,
+            desired=self.desired,
+            tags=self.tags,
+            pull_requests=pulls,
+            conflicting=tuple(number for number in self.changes if self.conflicts(number)),
+        )
+
+    def conflicts(self, number: int) -> bool:
+        """Say whether main changed a file that an open revert changes, each in its own way."""
+        before, main = self.bases.get(number, {}), self.desired.texts
+        return any(main.get(edit.path) not in {before.get(edit.path), edit.text} for edit in self.changes[number])
 
     @property
     def runs(self) -> list[tuple[Revision | None, tuple[Commit, ...]]]:

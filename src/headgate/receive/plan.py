@@ -10,11 +10,13 @@ from headgate.receive import statuses, verdicts
 from headgate.receive.actions import Abort, Action, Merge, Promote, Tag
 from headgate.receive.attribution import Attributed, End, attribute
 from headgate.receive.page import Page
+from headgate.records.change import PullRequest
 from headgate.records.cluster import Examination, Rollout
 from headgate.records.live import Analysis, LiveTag, Target
 from headgate.specs.canary import Canary
 
 RULE = "headgate (rule: reverts merge)"
+UNANSWERED = {"Pending", "Running", "Inconclusive"}
 
 
 def plan(rollout: Rollout, page: Page, now: datetime) -> tuple[Action, ...]:
@@ -86,22 +88,24 @@ def reverting(page: Page) -> Iterator[Action]:
     tag = max(failed, key=lambda one: one.seq)
     analysis = next(one for one in reversed(tag.analyses) if one.outcome == "fail")
     branch = f"revert/{page.environment}/{page.service}/{analysis.commit[:12]}"
-    asked = [pull for pull in page.pulls if pull.branch == branch]
-    if any(pull.state != "open" for pull in asked):
+    situation = page.situation()
+    asked = revert.attempts(situation, page.service, branch)
+    if any(pull.state != "open" and not revert.is_given_up(pull) for pull in asked):
         return
-    healthy = revert.target(page.situation(), page.service, analysis.revision)
+    alive = [pull for pull in asked if pull.state == "open" and not page.conflicts(pull.number)]
+    seen = page.situation(without=alive[-1].branch) if alive else situation
+    healthy = revert.target(situation, page.service, analysis.revision)
     before = page.before.get(healthy.commit, {}) if healthy else {}
-    for action in revert.plan(analysis, page.situation(without=branch), before, analyses=tag.analyses):
-        if isinstance(action, Open) and asked:
-            yield from again(action, page, asked[-1].number)
-        elif isinstance(action, Open) or (page.newest and page.newest.revision == analysis.revision):
+    for action in revert.plan(analysis, seen, before, analyses=tag.analyses):
+        if isinstance(action, Open) and alive:
+            yield from again(action, page, alive[-1])
+        elif not isinstance(action, Nothing) or (page.newest and page.newest.revision == analysis.revision):
             yield action
 
 
-def again(action: Open, page: Page, number: int) -> Iterator[Action]:
+def again(action: Open, page: Page, pull: PullRequest) -> Iterator[Action]:
     """Yield what an open revert still needs: its words as they are now, and the merge that the rule allows."""
-    pull = next(pull for pull in page.pulls if pull.number == number)
-    wanted = action.proposal
+    wanted, number = action.proposal, pull.number
     if (pull.title.strip(), pull.body.strip()) != (wanted.title.strip(), wanted.body.strip()):
         yield Update(number=number, title=wanted.title, body=wanted.body)
     order = page.desired.environment_order(page.environment)
@@ -131,18 +135,22 @@ def proven(rollout: Rollout, page: Page, found: Attributed) -> str | None:
 
 
 def held_since(rollout: Rollout) -> datetime | None:
-    """Return since when the canary waits for an answer: its analysis began, or an inconclusive one paused it."""
-    waiting = [one.started_at for one in rollout.judged if is_present(one, rollout) and one.started_at]
-    return min([*waiting, *([rollout.paused_at] if rollout.paused_at else [])], default=None)
+    """Return since when the canary waits for an answer: the step's analysis began, or one beside all steps did."""
+    waiting = [one.started_at for one in present(rollout) if one.started_at]
+    return min(waiting, default=rollout.paused_at)
 
 
-def is_present(one: Examination, rollout: Rollout) -> bool:
-    return one.phase in {"Running", "Pending"} and one.step in {None, rollout.step}
+def present(rollout: Rollout) -> list[Examination]:
+    """Return the examinations that keep the canary where it is; one beside all steps only where steps have none."""
+    open_ended = [one for one in rollout.judged if one.phase in UNANSWERED]
+    if any(one.step is not None for one in rollout.judged):
+        return [one for one in open_ended if one.step == rollout.step]
+    return open_ended
 
 
 def patience(rollout: Rollout, canary: Canary) -> timedelta:
     """Return how long it may wait; an analysis beside all steps has all their pauses."""
-    beside = any(one.step is None and is_present(one, rollout) for one in rollout.judged)
+    beside = any(one.step is None for one in present(rollout))
     return canary.deadline + (canary.pause * len(canary.steps) if beside else timedelta(0))
 
 

@@ -183,6 +183,32 @@ def test_a_canary_held_to_its_deadline_is_ended_without_guilt(world: World) -> N
     assert world.pulls() == []
 
 
+def test_each_step_has_a_deadline_of_its_own(world: World) -> None:
+    """Two steps of ninety minutes each pass; the watch beside them has run all the time."""
+    world.name(B)
+    world.examine("Running", step=-1)
+    world.later(minutes=90)
+    world.examine("Successful", step=2)
+    world.later(minutes=90)
+    world.examine("Running", step=5)
+
+    world.look()
+
+    assert world.cluster.aborted == []
+
+
+def test_an_analysis_that_ended_without_an_answer_counts_from_its_beginning(world: World) -> None:
+    """It asked until the deadline, so the pause after it is over at once."""
+    world.name(B)
+    world.examine("Running")
+    world.later(hours=2)
+    world.examine("Inconclusive", begun=7200)
+
+    world.look()
+
+    assert world.cluster.aborted == ["flights"]
+
+
 def test_a_canary_blocks_promotions_and_no_way_out(world: World) -> None:
     """An open promotion's head is pending; a revert's says success."""
     promote, unban = (opened(world, purpose) for purpose in ("promote", "unban"))
