@@ -225,6 +225,14 @@ def test_a_pod_can_write_where_its_verb_writes(name: str) -> None:
         assert told == [f"/records/{verb}.json.{word[8:]}" for word in pod["container"]["args"] if "--field=" in word]
 
 
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_record_can_be_read_whoever_fetched_it(name: str) -> None:
+    """Argo's init container may be another user than the step, and S3 clients write files for themselves alone."""
+    records = [one for pod in pods(name).values() for one in pod["inputs"]["artifacts"] if one["name"] != "code"]
+
+    assert [one["mode"] & 0o004 for one in records] == [0o004] * len(records)
+
+
 def test_a_run_of_a_service_waits_for_the_one_before_it() -> None:
     """A mutex for each service: two services do not wait for each other."""
     assert document("headgate-ct")["spec"]["synchronization"] == {
