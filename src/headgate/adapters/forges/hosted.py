@@ -116,16 +116,19 @@ class Hosted:
             refs.commit_at(repo, commit)
         wanted = Status(context, state, detail[: self.dialect.detail_limit])
 
+        def there() -> bool | None:
+            now = self.pulls.statuses(commit).get(context)
+            return (now is not None and (now.state, now.detail) == (state, wanted.detail)) or None
+
         def sent() -> bool:
-            before = self.statuses(commit).get(context)
-            for request in self.dialect.set_status(commit, wanted, Status(context, *before) if before else None):
+            for request in self.dialect.set_status(commit, wanted, self.pulls.statuses(commit).get(context)):
                 self.rest.ask(request)
             return True
 
-        once(lambda: self.statuses(commit).get(context) == (state, wanted.detail) or None, sent)
+        once(there, sent)
 
     def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
-        return self.pulls.statuses(commit)
+        return {context: (one.state, one.detail) for context, one in self.pulls.statuses(commit).items()}
 
     def adopted(self, proposal: Proposal) -> PullRequest | None:
         """Return the newest pull request of the proposal's branch, None when there is none."""

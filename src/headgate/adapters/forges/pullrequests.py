@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import pygit2
 
-from headgate.adapters.forges.dialect import Dialect, Pull
+from headgate.adapters.forges.dialect import Dialect, Pull, Status
 from headgate.adapters.forges.gitdata import history, refs
 from headgate.adapters.forges.mirror import Mirror
 from headgate.adapters.forges.rest import RefusedError, Request, Rest
@@ -49,10 +49,10 @@ class PullRequests:
         """Return a pull request with who merged it: GitHub's lists don't tell."""
         return self.seen(pull.number) if pull.state == "merged" and pull.merged_by is None else pull
 
-    def statuses(self, commit: Commit) -> Mapping[str, tuple[str, str]]:
-        """Return context → (state, detail)."""
+    def statuses(self, commit: Commit) -> Mapping[str, Status]:
+        """Return the status that counts of each context."""
         found = self.listed(self.dialect.statuses(commit), self.dialect.read_statuses)
-        return {one.context: (one.state, one.detail) for one in sorted(found, key=lambda one: one.serial)}
+        return {one.context: one for one in sorted(found, key=lambda one: one.serial)}
 
     def listed_pulls(self, branch: str | None) -> Iterator[Pull]:
         return self.listed(self.dialect.pulls(branch), self.dialect.read_pulls)

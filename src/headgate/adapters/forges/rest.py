@@ -84,11 +84,13 @@ class Rest:
 
     def pages(self, request: Request, per_page: Mapping[str, str]) -> Iterator[bytes]:
         """Yield each page of a list: by number, as a Link's host may be the forge's public one."""
+        seen = 0
         for page in range(1, PAGES + 1):
             params = {**request.params, **per_page, "page": str(page)}
             response = self.answered(msgspec.structs.replace(request, params=params))
             yield response.content
-            if "next" not in response.links:
+            seen += (here := entries(response))
+            if "next" not in response.links and not 0 < here <= seen < total(response):
                 return
         raise PermanentError(f"{self.api} lists more than {PAGES} pages of {request.path}")
 
@@ -145,6 +147,20 @@ class Rest:
         """Return the error of an answer that never came: a read may be repeated, a write must be looked for first."""
         message = f"no answer from {self.api} to {request}: {why}"
         return PausedError(message, pause) if request.method == "GET" else UnknownError(message)
+
+
+def total(response: httpx.Response) -> int:
+    """Return how many entries a list has in all, 0 where that is not said: some of Gitea's lists have no Link."""
+    text = response.headers.get("x-total-count", "")
+    return int(text) if text.isdecimal() else 0
+
+
+def entries(response: httpx.Response) -> int:
+    """Return how many entries this page of such a list has."""
+    try:
+        return len(msgspec.json.decode(response.content, type=list[msgspec.Raw])) if total(response) else 0
+    except msgspec.DecodeError:  # who reads the page says what is wrong with it
+        return 0
 
 
 def rate_limited(response: httpx.Response) -> float | None:
