@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from headgate.adapters.forges.dialect import parsed
 from headgate.adapters.forges.rest import Request, Rest
 from headgate.errors import PermanentError
 
@@ -59,24 +60,16 @@ class Granted(msgspec.Struct):
 class AppToken:
     """A GitHub App's token for one repository, kept until five minutes before it ends."""
 
-    def __init__(
-        self,
-        key: Path,
-        app: str,
-        root: str,
-        repository: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, key: Path, app: str, root: str, repository: str) -> None:
         """`root` is the API's; `app` the App's id or client id, whose private key is in the file `key`."""
         self.key = key
         self.app = app
         self.repository = repository
-        self.clock = clock
         self.rest = Rest(root, lambda: {"Authorization": f"Bearer {self.claim()}"})
         self.granted: Granted | None = None
 
     def now(self) -> str:
-        if self.granted is None or self.clock() >= self.granted.expires_at - EARLY:
+        if self.granted is None or datetime.now(UTC) >= self.granted.expires_at - EARLY:
             self.granted = self.ask()
         return self.granted.token
 
@@ -86,11 +79,10 @@ class AppToken:
 
     def ask(self) -> Granted:
         found = self.rest.ask(Request("GET", f"/repos/{self.repository}/installation"))
-        number = msgspec.json.decode(found, type=Installation).id
+        number = parsed(found, Installation, "github").id
         only = {"repositories": [self.repository.rpartition("/")[2]]}
-        return msgspec.json.decode(
-            self.rest.ask(Request("POST", f"/app/installations/{number}/access_tokens", only)), type=Granted
-        )
+        asked = Request("POST", f"/app/installations/{number}/access_tokens", only)
+        return parsed(self.rest.ask(asked), Granted, "github")
 
     def claim(self) -> str:
         """Return the App's own word for who it is: a JSON Web Token, signed RS256."""
@@ -102,7 +94,7 @@ class AppToken:
             ) from err
         if not isinstance(key, rsa.RSAPrivateKey):
             raise PermanentError(f"{str(self.key)!r} holds a key that is not RSA: GitHub Apps sign with RS256")
-        at = int(self.clock().timestamp())
+        at = int(time.time())
         claims = {"iat": at - SKEW_SECONDS, "exp": at + CLAIM_SECONDS, "iss": self.app}
         text = f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}"
         return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
