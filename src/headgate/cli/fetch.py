@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headgate.adapters.durable import replace_file
+from headgate.adapters.durable import remove, replace_file
 from headgate.adapters.files import FileStore
 from headgate.cli.exchange import say
 from headgate.errors import PermanentError, UsageError, speaking
@@ -30,9 +30,12 @@ SPEC = "service.yaml"
 @app.command()
 def fetch(
     uri: Annotated[
-        str, typer.Argument(help="<store>/models/<service>/<sha256>[?code=<sha256>]; the store is s3://… or file:///…")
+        str,
+        typer.Argument(
+            help="`<store>/models/<service>/<sha256>[?code=<sha256>]`; the store is `s3://…` or `file:///…`."
+        ),
     ],
-    folder: Annotated[Path, typer.Argument(help="Where the model's files go; the code goes to service/ in it.")],
+    folder: Annotated[Path, typer.Argument(help="Where the model goes; the code goes to `service/` in it.")],
 ) -> None:
     """Bring a model from a store into a folder, verified; what is there already is left as it is."""
     found = PLACE.fullmatch(uri)
@@ -45,10 +48,14 @@ def fetch(
     sha256, code = Digest(found["sha256"]), found["code"]
     with speaking(f"write to {str(folder)!r}"):
         folder.mkdir(parents=True, exist_ok=True)
-        store = open_store(found["store"], folder / ".store")
-        fetch_model(store, Uri(found["model"]), sha256, folder)
-        if code:
-            fetch_code(store, found["service"], Digest(code), folder / SERVICE)
+        cache = folder / ".store"
+        try:
+            store = open_store(found["store"], cache)
+            fetch_model(store, Uri(found["model"]), sha256, folder)
+            if code:
+                fetch_code(store, found["service"], Digest(code), folder / SERVICE)
+        finally:
+            remove(cache)
     say(f"model {short(sha256)}" + (f" with code {short(code)}" if code else "") + f" in {folder}")
 
 
