@@ -31,7 +31,8 @@ from headgate.evaluate.predict import predict, trivial
 from headgate.features import FeatureFunction
 from headgate.gate import packs
 from headgate.gate.judge import judge
-from headgate.models.signature import Signature, encode
+from headgate.models.encoding import encode
+from headgate.models.signature import Signature
 from headgate.names import Digest, Uri
 from headgate.records.codec import digest_of
 from headgate.records.dataset import DatasetRef

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 
 from headgate.errors import HeadgateError, PermanentError
-from headgate.features import blame
 from headgate.names import COMMIT_PATTERN, Commit, Digest, did_you_mean
 from headgate.records.model import ServiceCode
 
@@ -55,13 +54,13 @@ def import_from(name: str, folder: Path, entry: str) -> ModuleType:
         except HeadgateError:
             raise
         except (Exception, SystemExit) as err:
-            raise blame(f"importing {name!r}", err) from err
+            raise blamed(name, err) from err
 
 
 def missing(err: ModuleNotFoundError, name: str, folder: Path, entry: str) -> PermanentError:
     absent = err.name or name
     if absent != name and not name.startswith(f"{absent}."):
-        told = blame(f"importing {name!r}", err)
+        told = blamed(name, err)
         return PermanentError(told.message, found=told.found, next_step=f"install {absent!r}, or correct the import")
     known = modules(folder)
     return PermanentError(
@@ -183,3 +182,9 @@ def installed() -> set[str]:
     places = [Path(place) for place in dict.fromkeys(sys.path) if place and place not in FOLDERS]
     names = (path.name for place in places if place.is_dir() for path in place.iterdir())
     return {name.rpartition(".")[0].lower() for name in names if name.endswith((".dist-info", ".egg-info"))}
+
+
+def blamed(name: str, err: BaseException) -> PermanentError:
+    from headgate.features import blame  # noqa: PLC0415 - brings polars, which digests of code do without
+
+    return blame(f"importing {name!r}", err)

@@ -8,8 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
+from headgate.models.encoding import Matrix, encode
 from headgate.models.package import MODEL, read, read_signature, verify
-from headgate.models.signature import Matrix, Signature, encode
+from headgate.models.signature import Signature
 from headgate.names import Digest
 
 ROWS_AT_ONCE = 65_536

@@ -13,9 +13,10 @@ import polars as pl
 from headgate import features
 from headgate.errors import HeadgateError, PermanentError
 from headgate.features import FeatureFunction, blame
-from headgate.models import signature as signatures
+from headgate.models import encoding
+from headgate.models.encoding import Matrix
 from headgate.models.loading import Loaded, Predictions
-from headgate.models.signature import Matrix, Signature
+from headgate.models.signature import Signature
 from headgate.names import Digest, Uri, short
 from headgate.records.codec import digest_of
 from headgate.records.dataset import DatasetRef
@@ -118,7 +119,7 @@ def samples(
                 next_step="look at data.label in service.yaml, and at split: labels must have come",
             )
     made, made_tune = (features.compute(rows, spec, feature_function) for rows in (learn, check))
-    signature = signatures.of(made, spec, classes)
+    signature = encoding.of(made, spec, classes)
     return signature, sample(learn, made, spec, signature), sample(check, made_tune, spec, signature)
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from makings import SIGNATURE
 
 from headgate.errors import PermanentError
-from headgate.models.signature import MOST_CATEGORIES, Feature, Signature, encode, of
+from headgate.models.encoding import MOST_CATEGORIES, encode, of
+from headgate.models.signature import Feature, Signature
 from headgate.records.codec import decode
 from headgate.records.codec import encode as to_bytes
 from headgate.specs.service import Data, Label, Service

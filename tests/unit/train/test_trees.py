@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from headgate.models.encoding import Matrix
 from headgate.models.loading import Loaded
-from headgate.models.signature import Feature, Matrix, Signature
+from headgate.models.signature import Feature, Signature
 from headgate.names import Digest
 from headgate.train.convert import to_onnx
 from headgate.train.trees import floor32
