@@ -19,6 +19,8 @@ from headgate.ports import LogEntry, Tag
 from headgate.records.change import Edit, Proposal, PullRequest
 
 POLL_SECONDS = 0.5
+MAKERS_SECONDS = 3.0
+"""How long who made a branch has to open its pull request, before others think that it died."""
 LOOKING_SECONDS = 20.0
 """How long a forge may look at a branch before it knows whether it can be merged."""
 
@@ -131,20 +133,34 @@ class Hosted:
         return {context: (one.state, one.detail) for context, one in self.pulls.statuses(commit).items()}
 
     def adopted(self, proposal: Proposal) -> PullRequest | None:
-        """Return the newest pull request of the proposal's branch, None when there is none."""
-        newest = self.pulls.of_branch(proposal.branch)
-        if newest is None:
+        """Return the pull request of the proposal's branch, None when there is none; of open ones the first stays."""
+        found = self.pulls.of_branch(proposal.branch)
+        if not found:
             return None
-        with self.mirror.holding([newest.head]) as repo:
-            return opening.adopted(repo, newest, proposal)
+        for other in found[1:]:
+            if other.state == "open":
+                self.close(other.number, self.author)
+        whole = self.pulls.whole(self.pulls.detailed(found[0]))
+        with self.mirror.holding([whole.head]) as repo:
+            return opening.adopted(repo, whole, proposal)
 
     def opened(self, proposal: Proposal) -> PullRequest:
-        with self.mirror.reading() as repo:
-            self.push_branch(repo, proposal)
-        title = opening.one_line(proposal.title)
-        return self.answered(self.dialect.open(proposal.branch, title, proposal.body))
+        """Push the branch and open its pull request; who finds the branch made lets its maker open it first.
 
-    def push_branch(self, repo: pygit2.Repository, proposal: Proposal) -> None:
+        Gitea opens as many for one branch as are asked for at one moment, so that afterwards there may be two.
+        """
+        with self.mirror.reading() as repo:
+            made = self.push_branch(repo, proposal)
+        deadline = time.monotonic() + (0 if made else MAKERS_SECONDS)
+        while time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            if (there := self.adopted(proposal)) is not None:
+                return there
+        own = self.answered(self.dialect.open(proposal.branch, opening.one_line(proposal.title), proposal.body))
+        return self.adopted(proposal) or own
+
+    def push_branch(self, repo: pygit2.Repository, proposal: Proposal) -> bool:
+        """Make the proposal's branch; say whether it was this call that did."""
         base = refs.commit_at(repo, proposal.base)
         main = refs.target(repo, "refs/heads/main")
         if main is None or not history.reaches(repo, main, base.id):
@@ -152,8 +168,7 @@ class Hosted:
         who = refs.signature(self.author, self.clock())
         left = refs.target(repo, HEADS + proposal.branch)
         new = opening.branch_commit(repo, proposal, base, who, left)
-        if new != left:
-            self.mirror.push(repo, HEADS + proposal.branch, new, left)
+        return new != left and self.mirror.push(repo, HEADS + proposal.branch, new, left)
 
     def joined(self, number: int) -> PullRequest:
         """Merge a pull request that nothing bars, pinned to its head."""

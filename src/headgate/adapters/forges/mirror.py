@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -113,22 +113,25 @@ class Mirror:
         if made is not None:
             self.push(repo, TAGS + name, made, None)
 
-    def push(self, repo: pygit2.Repository, reference: str, new: pygit2.Oid, seen: pygit2.Oid | None) -> None:
-        """Move the remote's reference from `seen` (None: not there) to `new`; MovedError when it is elsewhere."""
+    def push(self, repo: pygit2.Repository, reference: str, new: pygit2.Oid, seen: pygit2.Oid | None) -> bool:
+        """Move the remote's reference from `seen` (None: not there) to `new`; MovedError when it is elsewhere.
+
+        False when it was there already: by an earlier try, or by somebody who made the same commit.
+        """
         self.forget()
+        moved = False
 
         def pushed(remote: pygit2.Remote, guard: Guard) -> None:
-            guard.expected = seen
-            guard.reference = reference
-            guard.new = new
-            try:
+            nonlocal moved
+            guard.expected, guard.reference, guard.new = seen, reference, new
+            with suppress(SettledError):
                 remote.push([f"+{new}:{reference}"], callbacks=guard, proxy=True)
-            except SettledError:
-                return
-            if guard.rejected is not None:
-                raise rejection(reference, guard.rejected)
+                if guard.rejected is not None:
+                    raise rejection(reference, guard.rejected)
+                moved = True
 
         self.trying(pushed, repo)
+        return moved
 
     def trying(self, act: "Callable[[pygit2.Remote, Guard], object]", repo: pygit2.Repository) -> None:
         """Do something with the remote; a passing trouble is tried again, and a push looks first whether it landed."""

@@ -1,6 +1,6 @@
 """Which pull requests does a forge know, whole? Reads only: REST tells of them, Git of their base."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import pygit2
@@ -30,9 +30,9 @@ class PullRequests:
         self.known: dict[int, tuple[Pull, PullRequest]] = {}
 
     def of_service(self, service: str | None) -> list[PullRequest]:
-        """Return the pull requests of branches that Headgate names, oldest first."""
-        found = {pull.number: pull for pull in self.listed_pulls(None) if is_of(pull.branch, service)}
-        pulls = [found[number] for number in sorted(found)]
+        """Return the pull requests of branches that Headgate names, oldest first; a branch has one."""
+        found = [pull for pull in self.listed_pulls(None) if is_of(pull.branch, service)]
+        pulls = sorted(first_of_each_branch(found), key=lambda pull: pull.number)
         fresh = [pull for pull in pulls if not self.remembered(pull)]
         comments = self.comments(fresh)
         with self.mirror.holding(commits_of(fresh)) as repo:
@@ -40,10 +40,9 @@ class PullRequests:
                 self.known[pull.number] = (pull, record(repo, self.detailed(pull), comments[pull.number]))
         return [self.known[pull.number][1] for pull in pulls]
 
-    def of_branch(self, branch: str) -> PullRequest | None:
-        """Return the newest pull request of a branch, None when there is none."""
-        found = [pull for pull in self.listed_pulls(branch) if pull.branch == branch]
-        return self.whole(self.detailed(max(found, key=lambda pull: pull.number))) if found else None
+    def of_branch(self, branch: str) -> list[Pull]:
+        """Return the pull requests of a branch, the one that counts first."""
+        return sorted((pull for pull in self.listed_pulls(branch) if pull.branch == branch), key=precedence)
 
     def detailed(self, pull: Pull) -> Pull:
         """Return a pull request with who merged it: GitHub's lists don't tell."""
@@ -122,6 +121,18 @@ def base_of(repo: pygit2.Repository, pull: Pull) -> Commit:
 
 def commits_of(pulls: list[Pull]) -> list[Commit]:
     return [commit for pull in pulls for commit in (pull.head, pull.merge_commit) if commit]
+
+
+def precedence(pull: Pull) -> tuple[int, int]:
+    """Order the pull requests of one branch: the first open one counts, else the newest merged, else the newest."""
+    if pull.state == "open":
+        return 0, pull.number
+    return 1 if pull.state == "merged" else 2, -pull.number
+
+
+def first_of_each_branch(pulls: Iterable[Pull]) -> list[Pull]:
+    """Return one pull request a branch: a second one that two writers opened at once is closed, and no rejection."""
+    return list({pull.branch: pull for pull in sorted(pulls, key=precedence, reverse=True)}.values())
 
 
 def is_of(branch: str, service: str | None) -> bool:
