@@ -63,7 +63,7 @@ def traces() -> list[str]:
 def _end_pods() -> None:
     """Whatever is in our cgroups is ours; so are the shims that name our containerd."""
     for _ in range(50):
-        pids = {int(pid) for folder in _cgroups() for pid in (folder / "cgroup.procs").read_text().split()}
+        pids = {pid for folder in _cgroups() for pid in _members(folder)}
         pids |= {shim.pid for shim in _shims()}
         if not pids:
             return
@@ -71,6 +71,13 @@ def _end_pods() -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
         time.sleep(0.1)
+
+
+def _members(cgroup: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (cgroup / "cgroup.procs").read_text().split()]
+    except OSError:  # it is gone: containerd still tidies up
+        return []
 
 
 def _shims() -> list[psutil.Process]:
