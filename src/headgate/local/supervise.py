@@ -170,13 +170,16 @@ def dead(launch: Launch, code: int) -> HeadgateError:
 
 
 async def end(process: subprocess.Popen[bytes], grace_seconds: float) -> int:
-    """End a process with SIGTERM, after the grace with SIGKILL, and return its exit code."""
+    """End a process with SIGTERM, after the grace or when nobody waits any more with SIGKILL; return its exit code."""
     process.terminate()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(grace_seconds):
-            while process.poll() is None:
-                await asyncio.sleep(POLL_SECONDS)
-    return kill(process)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                while process.poll() is None:
+                    await asyncio.sleep(POLL_SECONDS)
+    finally:
+        code = kill(process)
+    return code
 
 
 def kill(process: subprocess.Popen[bytes]) -> int:

@@ -185,3 +185,16 @@ def test_a_server_that_runs_for_a_body_is_stopped_when_the_body_fails(tmp_path: 
         asyncio.run(fail())
 
     assert not psutil.pid_exists(processes[0])
+
+
+def test_a_server_whose_end_nobody_waits_for_any_more_is_killed(tmp_path: Path) -> None:
+    """A ring that is cancelled while an old server takes its time leaves no process behind."""
+
+    async def main() -> int:
+        server = await supervise.start(launch(tmp_path, "deaf"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await server.stop()
+        return server.process.pid
+
+    assert not psutil.pid_exists(asyncio.run(main()))
