@@ -120,8 +120,13 @@ def settings_digest(serving: Serving) -> Digest:
 
 
 def chart(app: App) -> str:
-    """Return `<chart version>/<runtime version>`."""
-    return f"{app.chart}/{app.runtime}"
+    """Return `<chart version>/<runtime version>`, and what app.yaml says beyond the usual.
+
+    >>> chart(App()), chart(App(mode="fastapi", image="flights:2"))
+    ('0.1.0/0.1.0', '0.1.0/0.1.0/fastapi/flights:2')
+    """
+    more = [word for word in (app.mode, app.image) if word not in ("kserve", None)]
+    return "/".join([app.chart, app.runtime, *(str(word) for word in more)])
 
 
 def champion(tags: Iterable[LiveTag], environment: str, service: str) -> LiveTag | None:

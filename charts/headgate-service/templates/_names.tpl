@@ -21,14 +21,17 @@ app.kubernetes.io/part-of: headgate
 labels: {{- include "headgate.labels" . | nindent 2 }}
 {{- end }}
 
-{{/* What a Rollout and its AnalysisRuns were rendered from: by these marks the receiver knows which commit they are of. */}}
+{{/* What everything was rendered from: by these marks the receiver knows which commit a Rollout and its AnalysisRuns are of.
+They never stand in the Rollout's spec. KServe changes the Deployment a moment after the same commit changed the Rollout;
+a controller that is busy with the one may miss the other for good (Argo Rollouts 1.9 writes back to its cache). */}}
 {{- define "headgate.marks" -}}
-headgate.dev/model: {{ include "headgate.sha256" . }}
-headgate.dev/serving: {{ pick .Values "replicas" "threads" "faults" "resources" "autoscaling" "node_selector" "tolerations" | toJson | quote }}
-headgate.dev/chart: {{ .Values.chart }}/{{ .Values.runtime }}
+{{- $chart := list .Values.chart .Values.runtime (eq .Values.mode "kserve" | ternary "" .Values.mode) .Values.image -}}
+model: {{ include "headgate.sha256" . }}
+serving: {{ pick .Values "replicas" "threads" "faults" "resources" "autoscaling" "node_selector" "tolerations" | toJson | quote }}
+chart: {{ $chart | compact | join "/" | quote }}
 {{- end }}
 
-{{/* How an analysis is asked for: which template, of which pods, and what it judges. */}}
+{{/* How an analysis is asked for: which template, of which pods. */}}
 {{- define "headgate.asked" -}}
 {{- $root := index . 0 -}}
 templates: [{templateName: {{ $root.Release.Name }}-{{ index . 1 }}}]
@@ -39,7 +42,6 @@ analysisRunMetadata:
   labels:
     headgate.dev/service: {{ $root.Release.Name }}
     headgate.dev/environment: {{ $root.Values.environment }}
-  annotations: {{- include "headgate.marks" $root | nindent 4 }}
 {{- end }}
 
 {{/* A length in seconds. */}}

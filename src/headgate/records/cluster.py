@@ -11,7 +11,7 @@ MARKS = "headgate.dev/"
 """Prefix of the labels and annotations by which the charts say what they rendered.
 
 On a Rollout, annotations `model` (sha256), `serving` (the settings of serving.yaml as JSON) and `chart`
-(`<chart>/<runtime>`); the same on its AnalysisRuns, by `analysisRunMetadata`: there they say what was judged. A
+(`<chart>/<runtime>`); its AnalysisRuns have the same as arguments, which say what was judged. A
 Rollout's name is the service, its namespace the environment's; where environments share one, label `environment`.
 On a Workflow: labels `service`, `environment`, `key`, `attempt`; annotation `trigger` (its record).
 """

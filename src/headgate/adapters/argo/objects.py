@@ -69,9 +69,30 @@ class RunStatus(Struct, rename="camel"):
     completed_at: datetime | None = None
 
 
+class Argument(Struct):
+    name: str
+    value: str | None = None
+
+
+class RunSpec(Struct):
+    args: list[Argument] = field(default_factory=list)
+
+
 class Run(Struct):
     metadata: Metadata
+    spec: RunSpec = field(default_factory=RunSpec)
     status: RunStatus = field(default_factory=RunStatus)
+
+    @property
+    def marks(self) -> Marks:
+        """What it judges, by its arguments: they come from the template, so that the Rollout need not change."""
+        said = {one.name: one.value for one in self.spec.args}
+        own = self.metadata.marks
+        return Marks(
+            model=own.model or said.get("model"),
+            serving=own.serving or said.get("serving"),
+            chart=own.chart or said.get("chart"),
+        )
 
 
 class Step(Struct, rename="camel"):

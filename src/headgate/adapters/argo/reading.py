@@ -108,7 +108,7 @@ def examination(raw: bytes) -> tuple[str, Examination] | None:
         measured=tuple(measured(one) for one in status.metric_results),
         started_at=status.started_at,
         ended_at=status.completed_at or (status.started_at if status.phase not in {"", "Pending", "Running"} else None),
-        marks=meta.marks,
+        marks=found.marks,
     )
 
 
