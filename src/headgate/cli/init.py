@@ -15,6 +15,8 @@ from headgate.desired import initial
 from headgate.errors import UsageError
 from headgate.lint import lint
 from headgate.names import name
+from headgate.scaffold.model import model
+from headgate.scaffold.repository import Dialect
 
 app = typer.Typer(add_completion=False)
 
@@ -29,8 +31,17 @@ def init(
     label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
     time: Annotated[str | None, typer.Option("--time", help="The event-time column.")] = None,
     environments: Annotated[str, typer.Option("--environments", help="In order of promotion.")] = "prod",
+    ci: Annotated[
+        Dialect | None, typer.Option("--ci", help="Also write the model repo's CI and Dockerfile, for this forge.")
+    ] = None,
+    image: Annotated[str | None, typer.Option("--image", help="With --ci: Headgate's image, by digest.")] = None,
+    own: Annotated[
+        str | None, typer.Option("--model-image", help="With --ci: what to call yours: REGISTRY/NAME, without a tag.")
+    ] = None,
 ) -> None:
     """Write what is missing: service.yaml, contract.yaml, and the workspace with its env repo."""
+    if bool(ci) is not bool(image and own) or bool(image) is not bool(own):
+        raise UsageError("--ci, --image and --model-image go together", next_step="give all three, or none")
     if data is None and (label or time):
         raise UsageError("--label and --time go with --data", next_step="name the file: --data FILE")
     order = [name(one, "environment") for one in environments.split(",")]
@@ -49,10 +60,25 @@ def init(
     if data is None:
         contract(project)
     forge = GitDir.create(project.workspace.env, initial(order, project.spec.service), AUTHOR)
+    if ci and image and own:
+        build(project.folder, ci, image, own)
     print(f"workspace {project.workspace.root}")
     for problem in lint(desired_now(forge)):
         print(f"env repo: {problem.line()}", file=sys.stderr)
     print("next: headgate check, then headgate run")
+
+
+def build(folder: Path, ci: Dialect, image: str, own: str) -> None:
+    """Write the CI into the repository the service is in, and its Dockerfile beside it, unless they are there."""
+    root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
+    for edit in model(ci, folder.relative_to(root).as_posix(), image, own):
+        path = root / edit.path
+        if path.exists():
+            print(f"{edit.path}: kept as it is")
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, (edit.text or "").encode())
+        print(f"{edit.path}: written")
 
 
 def contract(project: Project) -> None:

@@ -110,7 +110,7 @@ def common(service: str, environment: str, revision: str, trained: Trained) -> d
         "repo": trained.clone,
         "revision": revision,
         "path": trained.folder,
-        "image": trained.image,
+        "image": trained.image.replace("{commit}", revision),
         "environment": environment,
     }
     return given | ({"memory": trained.memory} if trained.memory else {})

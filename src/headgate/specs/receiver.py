@@ -20,7 +20,7 @@ class Trained(Spec, frozen=True, kw_only=True):
     folder: str = "."
     """Where service.yaml is in it."""
     image: str
-    """The image the steps run in, by digest."""
+    """The image the steps run in, by digest. Where a CI builds one for each commit, `{commit}` stands for it."""
     environment: NameField | None = None
     """Whose champion a run is compared with; none: the first of promotion.yaml."""
     memory: str | None = None
