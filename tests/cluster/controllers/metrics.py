@@ -21,6 +21,7 @@ def metrics(site: Site) -> None:
         "--kubelet-insecure-tls",
         "--kubelet-preferred-address-types=InternalIP",
         f"--metric-resolution={RESOLUTION_SECONDS}s",
+        "--kubelet-request-timeout=5s",
     ]
     ready = answers.http(f"https://{site.address('metrics-server')}/livez")
     controller(site, "metrics-server", [program("metrics-server"), *flags], ready)

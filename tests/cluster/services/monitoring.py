@@ -11,7 +11,6 @@ from cluster.site import Site, program
 
 SPACE = "monitoring"
 SILENT = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-POD = "__meta_kubernetes_pod"
 
 
 def alertmanager(site: Site) -> None:
@@ -24,7 +23,7 @@ def alertmanager(site: Site) -> None:
 
 
 def prometheus(site: Site) -> None:
-    """Scrape what PodMonitors say, and every 2 s the pods that ask for it by `prometheus.io/scrape`."""
+    """Scrape what PodMonitors say: monitors.py writes their files."""
     room, own = site.room("prometheus"), site.address("prometheus")
     for folder in ("rules", "scrape", "operated"):
         (room / folder).mkdir(exist_ok=True)
@@ -63,35 +62,9 @@ def reload(site: Site, name: str) -> None:
 
 def _settings(site: Site) -> dict[str, object]:
     room = site.room("prometheus")
-    pods = {
-        "job_name": "pods",
-        "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(site.kubeconfig)}],
-        "relabel_configs": [
-            {
-                "source_labels": [f"{POD}_annotation_prometheus_io_scrape"],
-                "regex": "true",
-                "action": "keep",
-            },
-            {
-                "source_labels": ["__address__", f"{POD}_annotation_prometheus_io_port"],
-                "regex": r"([^:]+)(?::\d+)?;(\d+)",
-                "replacement": "$1:$2",
-                "target_label": "__address__",
-            },
-            {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
-            {"source_labels": [f"{POD}_name"], "target_label": "pod"},
-            {"source_labels": [f"{POD}_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
-            # tells canary and stable apart
-            {
-                "source_labels": [f"{POD}_label_rollouts_pod_template_hash"],
-                "target_label": "rollouts_pod_template_hash",
-            },
-        ],
-    }
     return {
-        "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
+        "global": {"evaluation_interval": "2s"},
         "rule_files": [str(room / "rules" / "*.yaml"), str(room / "operated" / "*.yaml")],
         "scrape_config_files": [str(room / "scrape" / "*.yaml")],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [site.address("alertmanager")]}]}]},
-        "scrape_configs": [pods],
     }

@@ -16,10 +16,11 @@ import yaml
 from cluster.controllers.start import controller
 from cluster.kubectl import apply_files
 from cluster.pins import cache
-from cluster.services.monitoring import POD, reload
+from cluster.services.monitoring import reload
 from cluster.site import Site, kept
 
 Object = dict[str, Any]
+POD = "__meta_kubernetes_pod"
 KINDS = ("podmonitors", "prometheusrules")
 POLL_SECONDS = 1.0
 SELECTOR = {"matchLabels"}
