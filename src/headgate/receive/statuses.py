@@ -10,7 +10,7 @@ from headgate.receive.attribution import Attributed
 from headgate.receive.page import Page
 from headgate.records.change import branch_parts
 from headgate.records.cluster import Rollout
-from headgate.records.live import Target
+from headgate.records.live import Revision, Target
 
 CONTEXT = "headgate/canary"
 MOST = 140
@@ -32,15 +32,31 @@ def wanted(rollout: Rollout, page: Page, found: Attributed) -> dict[Commit, Stat
     """Return what each commit should say: main's last one, the canary's, those that were withdrawn, open requests."""
     main = of_main(rollout, page, found)
     marks: dict[Commit, Status] = {}
-    for _, commits in page.runs[1:LATE]:
-        for commit in (commits[0], commits[-1]):
-            if (page.statuses.get(commit) or ("", ""))[0] == "pending":
-                marks[commit] = ("failure", "withdrawn: main names another revision")
+    for revision, commits in passed(page):
+        marks |= dict.fromkeys(
+            (commits[0], commits[-1]), of_passed(page, Target(commit=commits[-1], revision=revision))
+        )
     if found.running and found.running != page.newest and (running := of_running(rollout, page, found)):
         marks[found.running.commit] = running
     if page.newest and main:
         marks |= dict.fromkeys((page.newest.commit, page.runs[0][1][0]), main)
     return marks | heads(page, main)
+
+
+def passed(page: Page) -> Iterator[tuple[Revision, tuple[Commit, ...]]]:
+    """Yield what main named since the last that went live, but for what it names now."""
+    for revision, commits in page.runs[1:LATE]:
+        if page.live and page.live[-1].commit in commits:
+            return
+        if revision is not None:
+            yield revision, commits
+
+
+def of_passed(page: Page, target: Target) -> Status:
+    """Return what became of a revision that main names no longer."""
+    if page.live and page.live[-1].revision == target.revision:
+        return ("success", "live")
+    return aborted_status(page, target) or ("failure", "withdrawn: main names another revision")
 
 
 def of_main(rollout: Rollout, page: Page, found: Attributed) -> Status | None:

@@ -91,7 +91,9 @@ def number(value: str) -> float | None:
 
 
 def weight(rollout: Rollout, step: int | None, plan: Canary) -> int:
-    """Return the canary's percentage at a step."""
-    if step is not None and step < len(rollout.weights):
-        return rollout.weights[step]
-    return rollout.weight or plan.steps[0]
+    """Return the canary's percentage at a step; beside all steps, at the one after the last that passed."""
+    if step is None:
+        passed = [one.step for one in rollout.judged if one.step is not None and one.phase == "Successful"]
+        begun = [one.step for one in rollout.judged if one.step is not None]
+        step = max([*(after + 1 for after in passed), *begun], default=0)
+    return rollout.weights[step] if step < len(rollout.weights) else rollout.weight or plan.steps[0]
