@@ -18,6 +18,7 @@ def metrics(site: Site) -> None:
         f"--secure-port={site.port('metrics-server')}",
         f"--tls-cert-file={pki / 'server.crt'}",
         f"--tls-private-key-file={pki / 'server.key'}",
+        "--kubelet-use-node-status-port",
         "--kubelet-insecure-tls",
         "--kubelet-preferred-address-types=InternalIP",
         f"--metric-resolution={RESOLUTION_SECONDS}s",
