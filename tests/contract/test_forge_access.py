@@ -69,7 +69,7 @@ def test_a_url_gives_the_api_and_the_repository(url: str, api: str, git: str) ->
     assert (dialect.api, dialect.git) == (api, git)
 
 
-@pytest.mark.parametrize("content", [None, "", " \n", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, "", " \n", b"\xff\xfe", "two words", "two\nlines", "schlüssel"])
 def test_a_token_file_that_holds_none_is_named(tmp_path: Path, content: str | bytes | None) -> None:
     """Missing, empty, binary."""
     file = tmp_path / "token"
@@ -77,7 +77,7 @@ def test_a_token_file_that_holds_none_is_named(tmp_path: Path, content: str | by
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     with pytest.raises(PermanentError, match="token"):
-        open_forge("gitea+http://127.0.0.1:1/o/r", file, tmp_path)
+        open_forge("gitea+http://127.0.0.1:1/o/r", file, tmp_path).pull_requests()
 
 
 def test_without_a_token_file_the_variable_is_named(tmp_path: Path) -> None:

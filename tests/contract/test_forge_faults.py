@@ -336,3 +336,25 @@ def test_what_did_not_change_is_not_asked_again(scene: Scene) -> None:
 
     assert second == first
     assert len(scene.faults.asked) == 1
+
+
+def test_words_that_look_like_commands_are_words(scene: Scene) -> None:
+    """GitLab would close, or merge, at such a line."""
+    number = scene.forge.open(proposal(scene.forge)).number
+
+    scene.forge.comment(number, "/close\n/merge\nwhy: \\/x")
+    updated = scene.forge.update(number, "title", "/approve\nbody\n\\/y")
+
+    (pull,) = scene.again().pull_requests()
+    assert (pull.state, pull.comments) == ("open", ("/close\n/merge\nwhy: \\/x",))
+    assert pull.body == updated.body == "/approve\nbody\n\\/y"
+
+
+def test_locks_that_a_killed_process_left_in_the_mirror_are_removed(scene: Scene) -> None:
+    """A receiver that is killed in mid-fetch and comes back must see main again."""
+    scene.forge.head()
+    (scene.forge.mirror.path / "refs" / "heads" / "main.lock").touch()
+    commit = scene.again().commit([Edit(path="a", text="1")], "One", head(scene.forge))
+    time.sleep(mirror_module.FRESH_SECONDS)
+
+    assert scene.forge.head() == commit

@@ -1,6 +1,7 @@
 """GitLab's REST API as its description says, as far as a forge of ours asks: merge requests, notes, statuses."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -109,8 +110,15 @@ class GitLabServer:
         return paged(request, found if request.query_params.get("sort", "desc") == "asc" else found[::-1])
 
     def note(self, request: Request) -> Response:
-        self.hosting.comment(request.path_params["number"], request.state.sent["body"])
-        return JSONResponse({"body": request.state.sent["body"], "system": False}, 201)
+        """Keep a note without its commands: GitLab performs them and leaves them out."""
+        number, text = request.path_params["number"], request.state.sent["body"]
+        kept = re.sub(r"^/[a-z_]+.*\n?", "", text, flags=re.MULTILINE)
+        if re.search(r"^/close\b", text, flags=re.MULTILINE):
+            self.hosting.edit(number, None, None, close=True)
+        if not kept.strip():
+            return JSONResponse({"commands_changes": {}, "summary": ["Done."]}, 202)
+        self.hosting.comment(number, kept)
+        return JSONResponse({"body": kept, "system": False}, 201)
 
     def statuses(self, request: Request) -> Response:
         """Return the latest of each name, newest first."""

@@ -1,5 +1,6 @@
 """The words of GitLab."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,11 +113,11 @@ class GitLab:
         return pull_of(parsed(content, GitLabPull, self.name))
 
     def open(self, branch: str, title: str, body: str) -> Request:
-        words = {"title": title, "description": body, "remove_source_branch": False}
+        words = {"title": title, "description": inert(body), "remove_source_branch": False}
         return Request("POST", "/merge_requests", {"source_branch": branch, "target_branch": "main"} | words)
 
     def edit(self, number: int, title: str, body: str) -> Request:
-        return Request("PUT", f"/merge_requests/{number}", {"title": title, "description": body})
+        return Request("PUT", f"/merge_requests/{number}", {"title": title, "description": inert(body)})
 
     def close(self, number: int) -> Request:
         return Request("PUT", f"/merge_requests/{number}", {"state_event": "close"})
@@ -133,10 +134,10 @@ class GitLab:
         return None
 
     def read_comments(self, content: bytes) -> list[Comment]:
-        return [Comment(0, one.body) for one in parsed(content, list[Note], self.name) if not one.system]
+        return [Comment(0, written(one.body)) for one in parsed(content, list[Note], self.name) if not one.system]
 
     def comment(self, number: int, text: str) -> Request:
-        return Request("POST", f"/merge_requests/{number}/notes", {"body": text})
+        return Request("POST", f"/merge_requests/{number}/notes", {"body": inert(text)})
 
     def statuses(self, commit: Commit) -> Request:
         return Request("GET", f"/repository/commits/{commit}/statuses")
@@ -163,6 +164,24 @@ class GitLab:
         return False
 
 
+def inert(text: str) -> str:
+    r"""Return text whose lines are no commands: a line `/merge` would merge.
+
+    >>> inert("/close\nwords")
+    '\\/close\nwords'
+    """
+    return re.sub(r"^(\\*/)", r"\\\1", text, flags=re.MULTILINE)
+
+
+def written(text: str) -> str:
+    r"""Return text as it was before it was made inert.
+
+    >>> written(inert("/close\n\\/x"))
+    '/close\n\\/x'
+    """
+    return re.sub(r"^\\(\\*/)", r"\1", text, flags=re.MULTILINE)
+
+
 def pull_of(found: GitLabPull) -> Pull:
     by = found.merge_user or found.merged_by
     base = found.diff_refs.base_sha if found.diff_refs else None
@@ -171,7 +190,7 @@ def pull_of(found: GitLabPull) -> Pull:
         number=found.iid,
         state=PULL_STATES.get(found.state, "closed"),
         title=found.title,
-        body=found.description or "",
+        body=written(found.description or ""),
         branch=found.source_branch,
         head=Commit(found.sha or ""),
         base=Commit(base or ""),

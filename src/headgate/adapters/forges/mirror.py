@@ -139,7 +139,7 @@ class Mirror:
             try:
                 act(repo.remotes.create_anonymous(self.url), Guard(self.url, self.login))
             except pygit2.GitError as err:
-                trouble = spoken(self.url, err)
+                trouble = unlocked(self.path, err) or spoken(self.url, err)
                 if backoff is None or not isinstance(trouble, TransientError) or isinstance(trouble, MovedError):
                     raise trouble from err
                 time.sleep(backoff)
@@ -195,6 +195,16 @@ class Guard(pygit2.RemoteCallbacks):
 
 
 ZERO = pygit2.Oid(hex="0" * 40)
+
+
+def unlocked(path: Path, err: pygit2.GitError) -> TransientError | None:
+    """Remove the lock files that a killed process left: who holds the mirror's own lock is alone in it."""
+    if "lock" not in str(err):
+        return None
+    for left in path.rglob("*.lock"):
+        if left.name != LOCK:
+            left.unlink(missing_ok=True)
+    return TransientError(f"{str(path)!r} was left locked", next_step="try again")
 
 
 def origin(url: str) -> tuple[str, str]:

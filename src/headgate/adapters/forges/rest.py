@@ -166,7 +166,7 @@ def entries(response: httpx.Response) -> int:
 def rate_limited(response: httpx.Response) -> float | None:
     """Return how long to wait where an answer limits the rate, None where it says something else.
 
-    GitHub limits with 403 too, and then either names a pause or says that nothing remains until a time.
+    GitHub limits with 403 too: it names a pause, or the time until which nothing remains, or only says so.
     """
     if response.status_code not in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.FORBIDDEN}:
         return None
@@ -176,7 +176,9 @@ def rate_limited(response: httpx.Response) -> float | None:
     if response.headers.get("x-ratelimit-remaining") == "0":
         reset = response.headers.get("x-ratelimit-reset", "")
         return max(float(reset) - time.time(), 0.0) if reset.isdecimal() else PATIENCE_SECONDS
-    return 0.0 if response.status_code == httpx.codes.TOO_MANY_REQUESTS else None
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return 0.0
+    return PATIENCE_SECONDS if "rate limit" in response.text.lower() else None
 
 
 def retry_after(response: httpx.Response) -> float | None:

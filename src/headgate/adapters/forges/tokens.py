@@ -42,6 +42,10 @@ class FileToken:
 
     def now(self) -> str:
         self.used = secret(self.path)
+        if not (self.used.isascii() and self.used.isprintable()) or " " in self.used:
+            raise PermanentError(
+                f"{str(self.path)!r} holds no token of a forge", next_step="a token is one word, on one line"
+            )
         return self.used
 
     def renew(self) -> bool:
