@@ -19,6 +19,7 @@ from headgate.cli.propose import Proposed
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import Project
 from headgate.graph.engines.holding import is_held
+from headgate.local.history import CONTEXT
 from headgate.local.rollout import Tell
 from headgate.names import Digest, Name
 from headgate.records.codec import decode
@@ -83,7 +84,7 @@ class Loop:
             self.decide(past, now)
             past = runs(self.project, self.environment, standing.tags)
         waiting = [run.trigger for run in past if self.may_start(run, now)]
-        return await self.run(waiting[0]) if waiting else None
+        return await self.run(waiting[0]) if waiting and not self.in_canary(standing) else None
 
     def observe(self, standing: Standing, champion: Model, now: datetime) -> bool:
         """Measure the windows that have matured, and keep what they said; say whether there was any."""
@@ -120,6 +121,15 @@ class Loop:
         """Say whether a trigger waits, its moment has come, and nobody runs it already."""
         lock = folder_of(self.project, run.trigger) / ".lock"
         return is_under_way(run) and now >= due(run.trigger, self.project.spec) and not is_held(lock)
+
+    def in_canary(self, standing: Standing) -> bool:
+        """Say whether a canary is under way: a run beside it would be judged against a champion about to go.
+
+        And it would need the memory of a third server beside a training.
+        """
+        forge, folder = self.project.forge, f"env/{self.environment}/{self.project.spec.service}"
+        last = forge.log(folder, standing.desired.commit, 1) if standing.desired.commit else []
+        return any(forge.statuses(entry.commit).get(CONTEXT, ("", ""))[0] == "pending" for entry in last)
 
     async def run(self, trigger: Trigger) -> Ended:
         """Run the pipeline that answers a trigger."""
