@@ -16,7 +16,7 @@ export DO_NOT_TRACK := true
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(STAMP) ## Make .venv from uv.lock (done by every other target when it is needed)
@@ -59,6 +59,10 @@ render: $(STAMP) ## Write every generated file anew
 .PHONY: cluster
 cluster: $(STAMP) ## Run the real control plane on this machine, built from pins, and print its KUBECONFIG (needs root and Go)
 	@PYTHONPATH=tests $(BIN)/python -m cluster up
+
+.PHONY: cluster-install
+cluster-install: $(STAMP) ## Install the Debian packages it needs (root; starts no service)
+	@PYTHONPATH=tests $(BIN)/python -m cluster install
 
 .PHONY: cluster-down
 cluster-down: $(STAMP) ## End it and take away every trace of it

@@ -1,4 +1,4 @@
-"""`python -m cluster up | down | status | build [PROGRAM…]`."""
+"""`python -m cluster install | up | down | status | build [PROGRAM…]`."""
 
 import sys
 
@@ -6,6 +6,7 @@ import typer
 
 from cluster.build import build
 from cluster.down import down
+from cluster.install import install
 from cluster.process import processes
 from cluster.site import Site
 from cluster.up import up
@@ -31,6 +32,8 @@ def main(words: list[str]) -> int:
         case ["status"]:
             Site.load()
             status()
+        case ["install"]:
+            install()
         case ["build", *names]:
             build(names)
         case _:
@@ -40,4 +43,8 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except RuntimeError as err:
+        typer.echo(f"error: {err}", err=True)
+        sys.exit(1)

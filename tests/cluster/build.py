@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.pins import Program, cache, programs
+from cluster.process import processes
 from cluster.progress import Progress
 
 SHORT_BYTES = 20 * 2**30  # less free disk than this empties Go's caches between two programs
@@ -42,11 +43,17 @@ def _build(program: Program, progress: Progress) -> None:
     for kept in program.keep:
         _keep(source / kept, work / "out" / "files" / kept)
     for old in cache().glob(f"{program.name}-????????????"):
-        shutil.rmtree(old)
+        if not _runs(old):
+            shutil.rmtree(old)
     (work / "out").rename(program.folder)
     shutil.rmtree(work)
     _empty_when_short()
     progress.finish()
+
+
+def _runs(folder: Path) -> bool:
+    """Tell whether the cluster that runs was started from this folder."""
+    return any(str(folder) in word for process in processes().values() for word in process.command)
 
 
 def _source(program: Program, work: Path) -> Path:

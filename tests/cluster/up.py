@@ -1,7 +1,6 @@
 """Starts everything, each part as soon as what it needs is there."""
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from cluster.controllers.rollouts import rollouts
 from cluster.controllers.traefik import traefik
 from cluster.controllers.workflows import workflows
 from cluster.down import note
+from cluster.install import missing
 from cluster.kubectl import get, until
 from cluster.process import processes
 from cluster.services.gitea import gitea, gitea_door
@@ -28,24 +28,6 @@ from cluster.services.storage import storage, storage_door
 from cluster.site import Site, running
 
 Part = Callable[[Site], None]
-COMMANDS = (
-    "go",
-    "gcc",
-    "containerd",
-    "ctr",
-    "runc",
-    "iptables",
-    "ip",
-    "conntrack",
-    "debootstrap",
-    "redis-server",
-    "prometheus-alertmanager",
-    "git",
-)
-DEBIAN = (
-    "containerd runc containernetworking-plugins prometheus-alertmanager redis-server debootstrap "
-    "iptables conntrack gcc git"
-)
 
 
 def image_pause(site: Site) -> None:
@@ -145,10 +127,8 @@ def _refuse() -> None:
         raise SystemExit(
             "error: a node needs root; next: sudo make cluster, or a cluster of yours by HEADGATE_E2E_CLUSTER"
         )
-    if missing := [name for name in COMMANDS if not shutil.which(name)]:
-        raise SystemExit(
-            f"error: not installed: {', '.join(missing)}; next: apt-get install {DEBIAN}, and Go from go.dev"
-        )
+    if absent := missing():
+        raise SystemExit(f"error: not installed: {', '.join(absent)}; next: make cluster-install, and Go from go.dev")
     if (running() / "site.json").exists():
         raise SystemExit("error: half a cluster runs, or was left; next: make cluster-down")
     if found := network.foreign():

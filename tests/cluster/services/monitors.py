@@ -1,6 +1,6 @@
 """Reads PodMonitors and PrometheusRules, and gives Prometheus what its operator would: a process of its own.
 
-Only what Headgate's charts use is translated; a field that is not is an error in the log and in `up`, never silence.
+Only what Headgate's charts use is translated; a monitor with another field is refused in the log, and not scraped.
 """
 
 import json
@@ -104,10 +104,18 @@ def _list(site: Site, kind: str) -> list[Object]:
         return list(json.load(answer)["items"])
 
 
+def _understood(monitor: Object) -> list[Object]:
+    try:
+        return scrape_configs(monitor)
+    except ValueError as err:  # the others are scraped all the same
+        sys.stderr.write(f"{err}\n")
+        return []
+
+
 def _translate(site: Site) -> dict[Path, str]:
     """Return what the files of Prometheus should hold."""
     room = site.room("prometheus")
-    configs = [config for monitor in _list(site, "podmonitors") for config in scrape_configs(monitor)]
+    configs = [config for monitor in _list(site, "podmonitors") for config in _understood(monitor)]
     for discovery in (one for config in configs for one in config["kubernetes_sd_configs"]):
         discovery["kubeconfig_file"] = str(site.kubeconfig)
     files = {room / "scrape" / "monitors.yaml": yaml.safe_dump({"scrape_configs": configs})}
@@ -137,7 +145,7 @@ def main() -> None:
         try:
             _write(site, _translate(site))
             (site.room("monitors") / "translated").touch()
-        except (OSError, ValueError, KeyError) as err:
+        except (OSError, KeyError) as err:
             sys.stderr.write(f"{type(err).__name__}: {err}\n")
         time.sleep(POLL_SECONDS)
 
