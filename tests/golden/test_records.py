@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import headgate.adapters.looks
 import headgate.cli.propose
 import headgate.cli.track
 import headgate.drift.reference

@@ -80,7 +80,8 @@ def measured(evaluation: Evaluation) -> Iterator[str]:
     rows = [(metric, *(show(values.get((metric, role))) for role in roles)) for metric in metrics]
     yield from table(("metric (± standard error)", *roles), rows)
     yield ""
-    yield f"One row takes {evaluation.latency.p50_ms:.2f} ms (median), {evaluation.latency.p99_ms:.2f} ms (p99)."
+    latency = evaluation.latency
+    yield f"One row takes {latency.p50_ms:.2f} ms of CPU time (median), {latency.p99_ms:.2f} ms (p99)."
 
 
 def slices(evaluation: Evaluation) -> list[str]:

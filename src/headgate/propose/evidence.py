@@ -61,7 +61,7 @@ def comparison_row(finding: Finding, evaluation: Evaluation) -> tuple[str, ...]:
 
 def latency_row(finding: Finding) -> tuple[str, ...]:
     value = next((one.value for one in finding.numbers if one.label.startswith("p99")), None)
-    return ("p99 latency, ms", "-", number(value), "-", escape(finding.limit), outcome(finding))
+    return ("p99 latency, CPU ms", "-", number(value), "-", escape(finding.limit), outcome(finding))
 
 
 def outcome(finding: Finding) -> str:

@@ -73,7 +73,7 @@ class Calibration(Part, frozen=True, kw_only=True):
 
 
 class Latency(Part, frozen=True, kw_only=True):
-    """Measured on the packaged model at batch 1; milliseconds."""
+    """Measured on the packaged model at batch 1; milliseconds of CPU time, all threads."""
 
     p50_ms: float
     p99_ms: float

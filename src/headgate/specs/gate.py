@@ -88,7 +88,7 @@ class Calibrated(Rule, frozen=True, kw_only=True, tag="calibrated"):
 
 
 class MaxLatency(Rule, frozen=True, kw_only=True, tag="latency"):
-    """p99 of the packaged model at batch 1, milliseconds."""
+    """p99 of the packaged model at batch 1, milliseconds of CPU time."""
 
     p99_ms: Annotated[float, Meta(gt=0)] = 20.0
     """99 of 100 answers are quicker, in milliseconds."""

@@ -126,7 +126,7 @@ def test_a_card_tells_data_verdict_quality_inputs_and_provenance() -> None:
         "| gain auc | pass | &gt; 0 | 0.02 better |",
         "| auc | 0.7123 ± 0.012 | - |",
         "| origin=EWR | auc | 0.6 | 0.7 |",
-        "One row takes 0.05 ms (median), 0.40 ms (p99).",
+        "One row takes 0.05 ms of CPU time (median), 0.40 ms (p99).",
         "| carrier | category | AA, UA |",
         "| max\\_iter | 100 |",
         "| 0.71 | max\\_iter=50 |",

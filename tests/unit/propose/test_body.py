@@ -37,7 +37,7 @@ def test_the_body_says_everything_in_its_order() -> None:
         "**Main risk:** `origin=EWR` may be worse: AUC -.004 [-.011, .003].",
         "| AUC | .710 (champion `dddddddddddd`) | .720 | +.010 [.003, .017] | > 0 | pass |",
         "| AUC | .680 (anchor `aaaaaaaaaaaa`) | .720 | +.038",
-        "p99 latency, ms",
+        "p99 latency, CPU ms",
         "### Worst slices",
         "| `origin=EWR` | 3,912 / 31 | -.004 [-.011, .003] | > -.020 |",
         "### Can I believe it?",
