@@ -13,7 +13,7 @@ from cluster.pins import programs
 from cluster.site import Site, program
 
 ROOT = Path(__file__).parents[2]
-HEADGATE = "headgate:dev"
+HEADGATE = "docker.io/library/headgate:dev"  # what `headgate:dev` means to Kubernetes
 EXECUTOR = f"quay.io/argoproj/argoexec:{programs()['argo-workflows'].version}"
 SUITE = "bookworm"  # of the Dockerfile's base image; its python3 is 3.11
 PACKAGES = "python3,ca-certificates,tzdata"
@@ -64,12 +64,17 @@ def load(site: Site, image: Image) -> None:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=out) as importing:
         if importing.stdin is None or importing.stdout is None:
             raise RuntimeError("ctr was started without pipes")
-        image.write(importing.stdin)
+        image.write(importing.stdin, _layers_there(site))
         importing.stdin.close()
         said = importing.stdout.read().decode()
     if importing.returncode:
         raise RuntimeError(f"ctr could not import {image.name}: {said}")
     there.write_text(image.name)
+
+
+def _layers_there(site: Site) -> set[str]:
+    listed = subprocess.run([*ctr(site), "content", "ls", "--quiet"], check=True, capture_output=True, text=True)
+    return {digest.removeprefix("sha256:") for digest in listed.stdout.split()}
 
 
 def ctr(site: Site) -> list[str]:

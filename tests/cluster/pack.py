@@ -1,4 +1,4 @@
-"""Layers as files in the cache, and images as streams of layers: what `docker save` would write, without Docker."""
+"""Layers as files in the cache, and images as streams of layers, without Docker."""
 
 import hashlib
 import io
@@ -6,12 +6,14 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from cluster.pins import cache
+
+OCI = "application/vnd.oci.image"
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,25 @@ class Image:
         made = {"architecture": "amd64", "os": "linux", "config": run, "rootfs": {"type": "layers", "diff_ids": diffs}}
         return json.dumps(made).encode()
 
-    def write(self, stream: IO[bytes]) -> None:
-        """Write the image as `docker save` does."""
-        config = self.config()
-        manifest = [
-            {"Config": "config.json", "RepoTags": [self.name], "Layers": [f"{one.sha256}.tar" for one in self.layers]}
-        ]
+    def manifest(self) -> bytes:
+        """Return the list of the configuration and the layers."""
+        layers = [_named("layer.v1.tar", layer.sha256, layer.file.stat().st_size) for layer in self.layers]
+        config = _of("config.v1+json", self.config())
+        made = {"schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json", "config": config, "layers": layers}
+        return json.dumps(made).encode()
+
+    def write(self, stream: IO[bytes], there: Collection[str] = ()) -> None:
+        """Write the image in the OCI layout, without the layers whose digests are `there` already."""
+        name = {"io.containerd.image.name": self.name}
+        index = {"schemaVersion": 2, "manifests": [_of("manifest.v1+json", self.manifest()) | {"annotations": name}]}
         with tarfile.open(fileobj=stream, mode="w|") as out:
-            _add(out, "manifest.json", json.dumps(manifest).encode())
-            _add(out, "config.json", config)
+            _add(out, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+            _add(out, "index.json", json.dumps(index).encode())
+            for blob in (self.manifest(), self.config()):
+                _add(out, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
             for layer in self.layers:
-                entry = tarfile.TarInfo(f"{layer.sha256}.tar")
-                entry.size = layer.file.stat().st_size
-                with layer.file.open("rb") as content:
-                    out.addfile(entry, content)
+                if layer.sha256 not in there:
+                    _add_file(out, f"blobs/sha256/{layer.sha256}", layer.file)
 
 
 def layer(name: str, key: str, fill: Callable[[Path], None]) -> Layer:
@@ -77,6 +84,21 @@ def layer(name: str, key: str, fill: Callable[[Path], None]) -> Layer:
         with file.open("rb") as content:
             summed.write_text(hashlib.file_digest(content, "sha256").hexdigest())
     return Layer(file, summed.read_text())
+
+
+def _named(kind: str, sha256: str, size: int) -> dict[str, object]:
+    return {"mediaType": f"{OCI}.{kind}", "digest": f"sha256:{sha256}", "size": size}
+
+
+def _of(kind: str, blob: bytes) -> dict[str, object]:
+    return _named(kind, hashlib.sha256(blob).hexdigest(), len(blob))
+
+
+def _add_file(out: tarfile.TarFile, name: str, file: Path) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = file.stat().st_size
+    with file.open("rb") as content:
+        out.addfile(entry, content)
 
 
 def _add(out: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -1,9 +1,10 @@
-"""An image is what `docker save` would write, and a layer is made once."""
+"""An image is what containerd takes, and a layer is made once."""
 
 import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,39 @@ def fill(work: Path) -> None:
     (work / "hello").write_text("hello")
 
 
-def test_a_saved_image_names_its_layers_by_the_digest_of_their_bytes() -> None:
-    """containerd refuses an image whose `diff_ids` are not those of its layers."""
+def written(image: Image, there: Collection[str] = ()) -> dict[str, bytes]:
+    """Return the files of the written image."""
+    stream = io.BytesIO()
+    image.write(stream, there)
+    stream.seek(0)
+    with tarfile.open(fileobj=stream) as saved:
+        return {name: saved.extractfile(name).read() for name in saved.getnames()}  # type: ignore[union-attr]
+
+
+def test_every_blob_of_an_image_is_named_by_the_digest_of_its_bytes() -> None:
+    """containerd refuses any other."""
     image = Image(name="one:1", layers=[layer("one", "1", fill)], entrypoint=["/hello"])
-    written = io.BytesIO()
 
-    image.write(written)
+    files = written(image)
 
-    written.seek(0)
-    with tarfile.open(fileobj=written) as saved:
-        content = {name: saved.extractfile(name).read() for name in saved.getnames()}  # type: ignore[union-attr]
-    (manifest,) = json.loads(content["manifest.json"])
-    config = json.loads(content[manifest["Config"]])
-    assert manifest["RepoTags"] == ["one:1"]
-    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(content[manifest['Layers'][0]]).hexdigest()}"]
+    blobs = {name.rpartition("/")[2]: content for name, content in files.items() if name.startswith("blobs/")}
+    assert {hashlib.sha256(content).hexdigest() for content in blobs.values()} == set(blobs)
+    (entry,) = json.loads(files["index.json"])["manifests"]
+    assert entry["annotations"] == {"io.containerd.image.name": "one:1"}
+    manifest = json.loads(blobs[entry["digest"].removeprefix("sha256:")])
+    config = json.loads(blobs[manifest["config"]["digest"].removeprefix("sha256:")])
+    assert config["rootfs"]["diff_ids"] == [one["digest"] for one in manifest["layers"]]
+
+
+def test_a_layer_that_is_there_is_not_written_again() -> None:
+    """After a change of the source a gigabyte of environment stays where it is."""
+    kept, fresh = layer("one", "1", fill), layer("two", "1", lambda work: (work / "other").touch())
+    image = Image(name="one:1", layers=[kept, fresh], entrypoint=["/hello"])
+
+    files = written(image, {kept.sha256})
+
+    assert f"blobs/sha256/{kept.sha256}" not in files
+    assert f"blobs/sha256/{fresh.sha256}" in files
 
 
 def test_a_layer_of_the_same_key_is_not_filled_again() -> None:
