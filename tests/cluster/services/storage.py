@@ -16,7 +16,8 @@ def storage(site: Site) -> None:
     for bucket in BUCKETS:
         (room / "buckets" / bucket).mkdir(parents=True, exist_ok=True)
     access = ["--addr", site.address("s3"), "--auth-key", f"{KEY},{site.password('s3')}"]
-    fresh = ["--dir-cache-time", "0s"]  # or a HEAD right after a PUT answers 404
+    # Minutes, and a HEAD right after a PUT answers 404; none at all, and each level of a key doubles the work.
+    fresh = ["--dir-cache-time", "10ms"]
     own = ["--config", str(room / "rclone.conf"), "--cache-dir", str(room / "cache")]
     command = [program("rclone"), "serve", "s3", *access, *fresh, *own, str(room / "buckets")]
     await_ready(start("s3", command), answers.port(site.address("s3")))
