@@ -62,7 +62,7 @@ def rclone(folder: Path) -> Iterator[S3]:
     """Run `rclone serve s3` on a folder."""
     port = free_port()
     command = [str(built("rclone") / "bin" / "rclone"), "serve", "s3", "--auth-key", f"{KEY},{SECRET}"]
-    command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "0s", str(folder / "objects")]
+    command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "10ms", str(folder / "objects")]
     (folder / "objects").mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "RCLONE_CONFIG": str(folder / "rclone.conf")}
     with process(command, f"http://127.0.0.1:{port}", folder / "rclone.log", env):
