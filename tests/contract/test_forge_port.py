@@ -15,6 +15,20 @@ from headgate.records.change import Edit, Proposal
 
 FIRST = [Edit(path="promotion.yaml", text="environments: []\n"), Edit(path="env/prod/flights/app.yaml", text="{}\n")]
 VERSION = "env/prod/flights/version.yaml"
+HOSTILE_PATHS = ["../x", "/x", "a//b", ".git/config", "a/.GIT/x", "a\n", "", "a/..", "x" * 300]
+HOSTILE_BRANCHES = [
+    "main",
+    "promote/prod/flights/",
+    "promote/prod/other/x",
+    "promote/prod/flights/a/b",
+    "promote/prod/flights/..",
+    "promote/prod/flights/a b",
+    "promote/prod/flights/a.lock",
+    "promote/prod/flights/a~1",
+    "promote/prod/flights/" + "x" * 300,
+    "promote/prod/flights/a\nb",
+    "../../heads/main",
+]
 AT = datetime(2013, 9, 2, 6, tzinfo=UTC)
 
 
@@ -101,13 +115,13 @@ def test_the_same_commit_twice_is_one_commit(forge: Forge) -> None:
     assert first == second == forge.head()
 
 
-@pytest.mark.parametrize("path", ["../x", "/x", "a//b", ".git/config", "a/.GIT/x", "a\n", "", "a/..", "x" * 300])
-def test_a_path_that_leaves_the_repository_is_refused(forge: Forge, path: str) -> None:
+def test_a_path_that_leaves_the_repository_is_refused(forge: Forge) -> None:
     """Main stays where it was."""
     before = head(forge)
 
-    with pytest.raises(PermanentError, match="not a path"):
-        forge.commit([Edit(path=path, text="x")], "Hostile", before)
+    for path in HOSTILE_PATHS:
+        with pytest.raises(PermanentError, match="not a path"):
+            forge.commit([Edit(path=path, text="x")], "Hostile", before)
 
     assert forge.head() == before
 
@@ -180,26 +194,11 @@ def test_a_proposal_that_changes_nothing_is_refused(forge: Forge) -> None:
         forge.open(proposal(forge, edits=same))
 
 
-@pytest.mark.parametrize(
-    "branch",
-    [
-        "main",
-        "promote/prod/flights/",
-        "promote/prod/other/x",
-        "promote/prod/flights/a/b",
-        "promote/prod/flights/..",
-        "promote/prod/flights/a b",
-        "promote/prod/flights/a.lock",
-        "promote/prod/flights/a~1",
-        "promote/prod/flights/" + "x" * 300,
-        "promote/prod/flights/a\nb",
-        "../../heads/main",
-    ],
-)
-def test_a_hostile_branch_is_refused(forge: Forge, branch: str) -> None:
+def test_a_hostile_branch_is_refused(forge: Forge) -> None:
     """Nothing is left of it."""
-    with pytest.raises(PermanentError, match="not a branch"):
-        forge.open(proposal(forge, branch=branch))
+    for branch in HOSTILE_BRANCHES:
+        with pytest.raises(PermanentError, match="not a branch"):
+            forge.open(proposal(forge, branch=branch))
 
     assert forge.pull_requests() == []
 
@@ -313,8 +312,9 @@ def test_merging_a_closed_or_unknown_pull_request_is_refused(forge: Forge) -> No
         forge.merge(99, "a")
 
 
-@pytest.mark.parametrize("state", ["pending", "failure"])
-@pytest.mark.parametrize("context", ["headgate/canary", "headgate/canary/prod/flights"])
+@pytest.mark.parametrize(
+    ("state", "context"), [("pending", "headgate/canary"), ("failure", "headgate/canary/prod/flights")]
+)
 def test_a_running_or_failed_canary_bars_promotions_of_its_service(forge: Forge, state: str, context: str) -> None:
     """Another service, a revert, and the same service afterwards are not barred."""
     running = forge.merge(forge.open(proposal(forge)).number, "a").merge_commit

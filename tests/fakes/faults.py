@@ -11,13 +11,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from fakes.serving import serving
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 OWN = {"host", "content-length", "connection", "transfer-encoding", "accept-encoding"}
-LOST_SECONDS = 4.0
-"""Longer than the clients of these tests wait."""
+ANSWER_SECONDS = 5.0
+"""What the clients of these tests wait."""
 
 
 @dataclass
@@ -30,7 +31,9 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     lost: bool = False
-    """The request goes through, its answer never comes."""
+    """The request goes through, the connection ends before its answer."""
+    late: bool = False
+    """The request goes through, its answer comes when nobody waits any more."""
     before: Callable[[], object] | None = None
     """What somebody else does just before the request arrives."""
     times: int = 1
@@ -55,9 +58,9 @@ class Faults:
         if fault and fault.status is not None:
             return Response(fault.body, fault.status, fault.headers)
         answer = await self.passed(request, path)
-        if fault and fault.lost:
-            await asyncio.sleep(LOST_SECONDS)
-        return answer
+        if fault and fault.late:
+            await asyncio.sleep(ANSWER_SECONDS + 1)
+        return Cut() if fault and fault.lost else answer
 
     def due(self, line: str) -> Fault | None:
         for fault in self.coming:
@@ -68,7 +71,7 @@ class Faults:
 
     async def passed(self, request: Request, path: str) -> Response:
         headers = {key: value for key, value in request.headers.items() if key not in OWN}
-        async with httpx.AsyncClient(timeout=60) as client:
+        async with httpx.AsyncClient(timeout=60, verify=False) as client:
             url = f"{self.upstream}{path}?{request.url.query}"
             answer = await client.request(request.method, url, headers=headers, content=await request.body())
         kept = {key: value for key, value in answer.headers.items() if key not in {*OWN, "content-encoding"}}
@@ -77,6 +80,13 @@ class Faults:
     def count(self, where: str) -> int:
         """Return how many requests were like this."""
         return sum(bool(re.search(where, line)) for line in self.asked)
+
+
+class Cut(Response):
+    """An answer that ends before it begins."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
 
 
 @contextmanager
