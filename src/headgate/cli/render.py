@@ -14,7 +14,7 @@ from headgate.errors import PermanentError
 
 app = typer.Typer(add_completion=False)
 MARK = "pyproject.toml"
-OWNED = ("env", "pipelines", "components")
+OWNED = ("env", "pipelines", "components", "monitoring/dashboards")
 
 
 @app.command()
@@ -58,13 +58,21 @@ def read(path: Path) -> str | None:
 def texts(root: Path) -> dict[str, str]:
     """Return every generated file: path → text."""
     made = {path: make() for path, make in FILES.items()}
-    return made | chart() | goldens(root) | graphs() | sample() | quoting.pages(root)
+    return made | chart() | goldens(root) | graphs() | dashboards() | sample() | quoting.pages(root)
 
 
 def owned(root: Path) -> list[str]:
     """Return the files of folders in which code writes all of them."""
     found = (path for folder in OWNED for path in (root / folder).rglob("*") if path.is_file())
     return sorted(path.relative_to(root).as_posix() for path in found)
+
+
+def dashboards() -> dict[str, str]:
+    """Return monitoring/dashboards/: Grafana's dashboards."""
+    from headgate.show.dashboards import DASHBOARDS
+    from headgate.show.panels import files
+
+    return files(DASHBOARDS)
 
 
 def sample() -> dict[str, str]:
