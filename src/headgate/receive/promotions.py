@@ -22,6 +22,8 @@ class Soaked(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     model: Digest
     key: str
+    commit: str | None = None
+    """The service's code that trained it, as its version.yaml says: its features are computed by no other."""
 
     def name(self, attempt: int = 1) -> str:
         """Return the Workflow's name, which is the lock."""
@@ -53,12 +55,14 @@ def due(before: Page, here: Page, soak: timedelta, now: datetime) -> Soaked | No
     champion = here.live[-1].revision.model if here.live else ""
     if named not in {"", champion}:
         return None  # another one is on its way there
+    version = before.desired.version(before.environment, before.service)
     words = f"{here.environment}\n{live.model}\n{champion}"
     return Soaked(
         environment=here.environment,
         service=here.service,
         model=live.model,
         key=hashlib.sha256(words.encode()).hexdigest()[:12],
+        commit=version.commit if version else None,
     )
 
 

@@ -137,7 +137,8 @@ class Retraining:
                 before, here = self.books.page(order.after, service), self.books.page(order.name, service)
                 found = promotions.due(before, here, order.soak, self.clock())
                 if found and (attempt := found.attempt(workflows)):
-                    common = runs.common(service, order.name, self.repositories[service].code(), trained)
+                    code = found.commit or self.repositories[service].code()
+                    common = runs.common(service, order.name, code, trained)
                     made = promotions.order(found, attempt, common, self.settings)
                     started += [made.name] if self.cluster.start(made) else []
         return started
