@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from cluster.node import PAUSE
@@ -54,9 +55,16 @@ def headgate() -> Image:
     return Image(name=HEADGATE, layers=layers, entrypoint=["headgate"], user="10001:10001", folder="/work", env=env)
 
 
+def with_package(name: str, requirement: str) -> Image:
+    """Return Headgate's image with one package more, as a service's own image has it."""
+    whole = headgate()
+    made = layer("package", requirement, lambda work: _install(work / SITE, "--no-deps", requirement))
+    return replace(whole, name=name, layers=[*whole.layers, made])
+
+
 def load(site: Site, image: Image) -> None:
     """Stream an image into containerd, unless this very one is there."""
-    there = site.room("images") / f"{hashlib.sha256(image.config()).hexdigest()}.json"
+    there = site.room("images") / f"{hashlib.sha256(image.name.encode() + image.config()).hexdigest()}"
     if there.exists():
         return
     command = [*ctr(site), "images", "import", "-"]
