@@ -17,6 +17,10 @@ ENTER = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 """Gives a process the cluster's names: its own mount namespace, gone when it ends, holds the resolver's address."""
 
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""All that a process inherits: who starts it, a shell or a test with a world of its own, makes no difference."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Process:
     """A process of the cluster: what started it, and which one it is."""
@@ -37,12 +41,26 @@ class Process:
         return self._find() is not None
 
     def kill(self) -> None:
-        """End the process with SIGKILL, as a crash would."""
-        found = self._find()
-        if found:
+        """End the process and what it started with SIGKILL, as a crash would."""
+        family = self.family()
+        for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):
-                found.kill()
-                found.wait(10)
+                one.kill()
+        psutil.wait_procs(family, timeout=10)
+
+    def family(self) -> list[psutil.Process]:
+        """Return the process and all that it started and that stayed in its group."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if abs(psutil.Process(self.pid).create_time() - self.created) >= 1.0:
+                return []  # the number is another's now
+        return [one for one in psutil.process_iter(["status"]) if self._is_kin(one)]
+
+    def _is_kin(self, one: psutil.Process) -> bool:
+        try:
+            same = os.getpgid(one.pid) == self.pid
+        except ProcessLookupError:
+            return False
+        return same and one.info["status"] != psutil.STATUS_ZOMBIE
 
     def restart(self) -> "Process":
         """Start it anew with the same command."""
@@ -70,7 +88,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str] | None = Non
         popen = subprocess.Popen(
             made.command,
             cwd=running(),
-            env=os.environ | made.env,
+            env={"PATH": PATH, "HOME": str(running())} | made.env,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -87,16 +105,15 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str] | None = Non
 
 
 def stop(which: Iterable[Process], seconds: float = 5.0) -> None:
-    """End processes politely and all at once, then for certain."""
-    found = [one for one in (process._find() for process in which) if one]
+    """End processes politely and all at once, then for certain, with all that they started."""
+    those = list(which)
+    found = [one for one in (process._find() for process in those) if one]
     for one in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.terminate()
-    _, deaf = psutil.wait_procs(found, timeout=seconds)
-    for one in deaf:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
-    psutil.wait_procs(deaf, timeout=seconds)
+    psutil.wait_procs(found, timeout=seconds)
+    for process in those:
+        process.kill()
 
 
 def resolving(site: Site, command: Sequence[str]) -> list[str]:

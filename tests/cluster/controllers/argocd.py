@@ -1,13 +1,12 @@
 """Argo CD: makes the cluster what Git says. One binary, a process for each role."""
 
-import os
 from collections.abc import Sequence
 
 from cluster import answers
 from cluster.controllers.start import controller
 from cluster.kubectl import apply, apply_files, config, door, namespace, secret
 from cluster.pins import cache
-from cluster.process import await_ready, start
+from cluster.process import PATH, await_ready, start
 from cluster.site import Site, kept, program
 
 SPACE = "argocd"
@@ -89,6 +88,6 @@ def _start(site: Site, role: str, flags: Sequence[str], ready: answers.Question)
         "ARGOCD_TLS_DATA_PATH": str(folders["tls"]),
         "ARGOCD_SSH_DATA_PATH": str(folders["ssh"]),
         "TMPDIR": str(folders["tmp"]),
-        "PATH": f"{cache() / 'bin'}:{os.environ['PATH']}",  # helm
+        "PATH": f"{cache() / 'bin'}:{PATH}",  # helm
     }
     controller(site, f"argocd-{role}", [program("argocd"), *flags], ready, env)

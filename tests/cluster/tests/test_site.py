@@ -77,6 +77,29 @@ def test_a_killed_process_starts_again_with_the_same_command(here: site.Site) ->
     process.stop([second])
 
 
+def test_a_killed_process_takes_along_what_it_started(here: site.Site) -> None:
+    """A worker that outlived its server would hold the port when it starts again."""
+    here.save()
+    parent = process.start("parent", ["sh", "-c", "sleep 60 & echo $!; wait"])
+    process.await_ready(parent, lambda: len(parent.family()) == 2)
+
+    parent.kill()
+
+    assert parent.family() == []
+
+
+def test_a_process_inherits_nothing_of_who_starts_it(here: site.Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller that a test revives is the one that `make cluster` started."""
+    here.save()
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    started = process.start("sh", ["sh", "-c", "echo PYTHONPATH=$PYTHONPATH ; exec sleep 60"])
+    process.await_ready(started, lambda: "PYTHONPATH" in started.tail())
+
+    process.stop([started])
+
+    assert started.tail() == "PYTHONPATH="
+
+
 def test_rules_of_others_stay() -> None:
     """Only lines that name Kubernetes', CNI's or our bridge's things are taken away."""
     rules = (
