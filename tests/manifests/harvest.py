@@ -1,11 +1,12 @@
-"""Gathers the schemas of the kinds we render, from the sources of those who serve them: `python tests/manifests/harvest.py`.
+"""Gathers the schemas of the kinds we render, from those who serve them: `python tests/manifests/harvest.py`.
 
-Needs Go, for its module proxy. What comes out is kept in the repository, so that the tests need neither Go nor a network.
+Needs Go, for its module proxy. What comes out is kept here, so that the tests need neither Go nor a network.
 """
 
 import gzip
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,10 @@ KINDS = {
         "ClusterWorkflowTemplate",
         "CronWorkflow",
         "Workflow",
-    ]
-    + ["Application", "ApplicationSet", "AppProject"],
+        "Application",
+        "ApplicationSet",
+        "AppProject",
+    ],
     "traefik.io": ["TraefikService", "IngressRoute", "Middleware"],
     "networking.istio.io": ["VirtualService"],
     "gateway.networking.k8s.io": ["HTTPRoute"],
@@ -74,7 +77,7 @@ def main() -> None:
                 kinds |= dict(custom(path))
     text = json.dumps({"kinds": kinds, "$defs": definitions}, sort_keys=True, separators=(",", ":"))
     KEPT.write_bytes(gzip.compress(text.encode(), mtime=0))
-    print(f"{len(kinds)} kinds, {len(text) >> 10} KiB, {KEPT.stat().st_size >> 10} KiB kept")
+    sys.stdout.write(f"{len(kinds)} kinds, {len(text) >> 10} KiB, {KEPT.stat().st_size >> 10} KiB kept" + "\n")
 
 
 def folder(module: str) -> Path:
@@ -137,24 +140,24 @@ def closed(schema: Any) -> Any:
         return [closed(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    made: dict[str, Any] = {}
-    for name, value in schema.items():
-        if name == "properties":
-            made[name] = {field: closed(inner) for field, inner in value.items() if field != "status"}
-        elif name == "$ref":
-            made[name] = value.replace("#/components/schemas/", "#/$defs/")
-        elif name not in NOT_OURS:
-            made[name] = closed(value)
-    open_ended = made.pop("x-kubernetes-preserve-unknown-fields", False)
+    made = {name: inside(name, value) for name, value in schema.items() if name not in NOT_OURS}
     if made.pop("x-kubernetes-int-or-string", False) or made.get("format") == "int-or-string":
         return {"type": ["integer", "string"]}
-    if made.pop("x-kubernetes-embedded-resource", False):
-        open_ended = True
-    if "properties" in made and "additionalProperties" not in made and not open_ended:
-        made["additionalProperties"] = False
+    open_ended = [made.pop(f"x-kubernetes-{word}", False) for word in ("preserve-unknown-fields", "embedded-resource")]
+    if "properties" in made and not any(open_ended):
+        made.setdefault("additionalProperties", False)
     if made.pop("nullable", False) and isinstance(made.get("type"), str):
         made["type"] = [made["type"], "null"]
     return made
+
+
+def inside(name: str, value: Any) -> Any:
+    """Return what a keyword holds."""
+    if name == "properties":
+        return {field: closed(inner) for field, inner in value.items() if field != "status"}
+    if name == "$ref":
+        return value.replace("#/components/schemas/", "#/$defs/")
+    return closed(value)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from headgate.errors import PermanentError
 from headgate.specs.environment import App, Environment, Serving, Version
@@ -120,7 +119,8 @@ def helm() -> str | None:
 
 def template(program: str, folder: Path, profile: Path, *more: str, release: str = "flights") -> str:
     """Return a chart rendered with an env repo's files; PermanentError with Helm's reason when it refuses them."""
-    namespace = (yaml.safe_load((profile / "environment.yaml").read_text()) or {}).get("namespace", "default")
+    named = re.search(r"^namespace: *(\S+)", (profile / "environment.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    namespace = named[1] if named else "default"
     command = [program, "template", release, str(folder), "--namespace", namespace]
     command += [word for file in FILES if (profile / file).exists() for word in ("--values", str(profile / file))]
     done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
