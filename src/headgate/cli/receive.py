@@ -2,14 +2,16 @@
 
 import asyncio
 import os
+import signal
 import ssl
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headgate.cli.wiring import AUTHOR, wall_clock
-from headgate.errors import PermanentError, UsageError
+from headgate.errors import PermanentError, UsageError, printable
 from headgate.ports import Forge, Store
 from headgate.specs.reading import read
 from headgate.specs.receiver import Receiver as Settings
@@ -90,11 +92,20 @@ def receive(
 
 
 async def serve(servers: "list[uvicorn.Server]") -> None:
-    """Serve until a signal; the one that hears it ends all."""
+    """Serve until a signal; then answer what is in flight and end well, which uvicorn alone would not call well."""
+    loop = asyncio.get_running_loop()
+    for server in servers:
+        server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]  # one handler for all
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
     running = [asyncio.create_task(server.serve()) for server in servers]
     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    for server in servers:
-        server.should_exit = True
+    end()
     await asyncio.gather(*running)
 
 
@@ -103,6 +114,7 @@ def composed(settings: Settings, workspace: Path, kubeconfig: str | None) -> "Re
     from headgate.adapters.kubernetes import KubernetesCluster, connect
     from headgate.receive.books import Books
     from headgate.receive.evidence import Evidence
+    from headgate.receive.journal import Journal
     from headgate.receive.meters import Meters
     from headgate.receive.receiver import Receiver
     from headgate.receive.repository import Repository
@@ -117,7 +129,12 @@ def composed(settings: Settings, workspace: Path, kubeconfig: str | None) -> "Re
     }
     evidence = Evidence(store_at(named("HEADGATE_STORE"), workspace))
     retraining = Retraining(cluster, books, evidence, settings, repositories, wall_clock)
-    return Receiver(Watch(cluster, books, wall_clock), retraining, settings, Meters(), wall_clock)
+    return Receiver(Watch(cluster, books, wall_clock), retraining, settings, Meters(), wall_clock, Journal(tell))
+
+
+def tell(line: str) -> None:
+    """Print at once, also into a pipe."""
+    print(f"{wall_clock():%Y-%m-%dT%H:%M:%SZ} {printable(line)}", flush=True)
 
 
 def named(variable: str) -> str:

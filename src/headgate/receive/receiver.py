@@ -10,6 +10,7 @@ import msgspec
 
 from headgate.errors import HeadgateError
 from headgate.receive import letters, runs
+from headgate.receive.journal import Journal
 from headgate.receive.letters import Push, Told
 from headgate.receive.meters import Meters
 from headgate.receive.retraining import Retraining, Weighed
@@ -29,8 +30,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Receiver:
     """One replica; its methods may be called from several threads."""
 
-    def __init__(
-        self, watch: Watch, retraining: Retraining, settings: Settings, meters: Meters, clock: Callable[[], datetime]
+    def __init__(  # noqa: PLR0917 - its parts
+        self,
+        watch: Watch,
+        retraining: Retraining,
+        settings: Settings,
+        meters: Meters,
+        clock: Callable[[], datetime],
+        journal: Journal,
     ) -> None:
         self.watch = watch
         self.retraining = retraining
@@ -40,6 +47,7 @@ class Receiver:
         self.ready = False
         """Set by the first look that ended well."""
         self.beat_at = clock()
+        self.journal = journal
         self._one_at_a_time = threading.Lock()
         self._knocked = asyncio.Event()
         self._weighed_at: datetime | None = None
@@ -66,7 +74,9 @@ class Receiver:
                 self.weigh_all()
         except HeadgateError as err:
             self.meters.failed(err)
+            self.journal.trouble("look", err)
         else:
+            self.journal.over("look")
             self.ready = True
 
     def look(self) -> Looked:
@@ -74,6 +84,7 @@ class Receiver:
         with self._one_at_a_time:
             looked = self.watch.look()
             self.meters.looked(looked, self.clock())
+            self.journal.looked(looked)
             return looked
 
     def weigh_all(self) -> None:
@@ -84,6 +95,9 @@ class Receiver:
                 self.measure(service)
             except HeadgateError as err:
                 self.meters.troubled(service, err)
+                self.journal.trouble(f"runs of {service}", err)
+            else:
+                self.journal.over(f"runs of {service}")
         with self._one_at_a_time:
             self.retraining.promote()
 
@@ -91,6 +105,7 @@ class Receiver:
         with self._one_at_a_time:
             weighed = self.retraining.weigh(service)
         self.meters.weighed(weighed)
+        self.journal.weighed(weighed)
         return weighed
 
     def measure(self, service: str) -> None:

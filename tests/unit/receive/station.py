@@ -17,6 +17,7 @@ from headgate.receive.app import application
 from headgate.receive.books import Books
 from headgate.receive.doors import Door
 from headgate.receive.evidence import Evidence
+from headgate.receive.journal import Journal
 from headgate.receive.meters import Meters
 from headgate.receive.receiver import Receiver
 from headgate.receive.repository import Repository
@@ -51,6 +52,7 @@ class Station:
         (folder / "secret").write_text(SECRET + "\n")
         self.store = FileStore(folder / "store")
         self.open = ExitStack()
+        self.told: list[str] = []
         self.client = self.replica()
 
     def replica(self) -> httpx.Client:
@@ -60,7 +62,7 @@ class Station:
         repositories = {"flights": Repository(self.code, TRAINED)}
         retraining = Retraining(world.cluster, books, evidence, SETTINGS, repositories, lambda: world.now)
         watch = Watch(world.cluster, books, lambda: world.now)
-        self.receiver = Receiver(watch, retraining, SETTINGS, Meters(), lambda: world.now)
+        self.receiver = Receiver(watch, retraining, SETTINGS, Meters(), lambda: world.now, Journal(self.told.append))
         app = application(self.receiver, Door(self.folder / "token"), Door(self.folder / "secret"))
         url = self.open.enter_context(serving(app))
         self.client = self.open.enter_context(httpx.Client(base_url=url, trust_env=False))
