@@ -119,16 +119,16 @@ def _debian() -> Layer:
 def _environment() -> Layer:
     """Install what the Dockerfile installs, from uv.lock."""
     extras = sorted(set(re.findall(r"--extra (\w+)", (ROOT / "Dockerfile").read_text())))
-    lock = (ROOT / "uv.lock").read_text()
+    wanted = [word for extra in extras for word in ("--extra", extra)]
+    export = ["export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header", "--quiet", *wanted]
+    locked = subprocess.run([*_uv(), *export], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def fill(work: Path) -> None:
-        wanted = [word for extra in extras for word in ("--extra", extra)]
-        export = [*_uv(), "export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--quiet", *wanted]
-        (work / "locked.txt").write_bytes(subprocess.run(export, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        (work / "locked.txt").write_text(locked)
         _install(work / SITE, "--requirement", str(work / "locked.txt"))
         (work / "locked.txt").unlink()
 
-    return layer("environment", f"{extras} {lock}", fill)
+    return layer("environment", locked, fill)
 
 
 def _source() -> Layer:
