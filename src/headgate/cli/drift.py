@@ -70,7 +70,7 @@ def measure(project: Project, standing: Standing, champion: Model, now: datetime
 
 def first_answer(project: Project, standing: Standing) -> datetime | None:
     """Return the day of the first logged answer."""
-    folders = sorted(path.name for path in project.predictions(standing.environment).glob("*-*-*") if path.is_dir())
+    folders = sorted(path.name for path in project.answers(standing.environment).glob("*-*-*") if path.is_dir())
     return moment(folders[0]) if folders else None
 
 

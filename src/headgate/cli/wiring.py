@@ -170,6 +170,15 @@ class Project:
         """Where an environment's servers log what they answer."""
         return self.workspace.root / "predictions" / environment / self.spec.service
 
+    def answers(self, environment: str) -> Path:
+        """Where an environment's logged answers can be read: those in the bucket that HEADGATE_STORE names as well."""
+        folder = self.predictions(environment)
+        if os.environ.get("HEADGATE_STORE"):
+            from headgate.adapters.answers import bring, place
+
+            bring(self.store, place(environment, self.spec.service), folder)
+        return folder
+
     def evidence(self, standing: Standing, model: Model) -> Evaluation:
         """Return the evaluation that let a once-live model in, as its version.yaml names it."""
         tag = next(tag for tag in standing.tags if tag.outcome == "live" and tag.revision.model == model.sha256)

@@ -1,0 +1,76 @@
+"""Logged answers in the store: a server's log goes there piece by piece, and comes back as files that read like it."""
+
+import re
+from pathlib import Path
+
+from headgate.adapters.durable import replace_file
+from headgate.errors import speaking
+from headgate.names import Uri
+from headgate.ports import Store
+
+PIECE_BYTES = 8 << 20
+"""A piece ends with the first line past this."""
+FILE = re.compile(r"\d{4}-\d\d-\d\d/[\w.-]+\.jsonl")
+
+
+def place(environment: str, service: str) -> str:
+    """Return where in the store a service's answers are."""
+    return f"predictions/{environment}/{service}"
+
+
+class Shipping:
+    """Sends what a log folder gained since the last time; a piece is named by where it begins: none is there twice."""
+
+    def __init__(self, store: Store, folder: Path, where: str) -> None:
+        self.store = store
+        self.folder = folder
+        self.where = where
+        self.sent: dict[Path, int] = {}
+
+    def ship(self) -> int:
+        """Send every whole line that is new; return how many bytes that was."""
+        return sum(self.ship_file(path) for path in sorted(self.folder.glob("*-*-*/*.jsonl")))
+
+    def ship_file(self, path: Path) -> int:
+        """Send a file's new lines, each piece with the file's first line, which says how the others are read."""
+        total = 0
+        with speaking(f"read {str(path)!r}"), path.open("rb") as file:
+            head = file.readline()
+            if not head.endswith(b"\n"):
+                return 0
+            file.seek(self.begin(path, head))
+            while lines := whole(file.read(PIECE_BYTES) + file.readline()):
+                begin = self.begin(path, head)
+                self.store.put(self.uri(path, begin), head + lines)
+                self.sent[path] = begin + len(lines)
+                file.seek(self.sent[path])
+                total += len(lines)
+        return total
+
+    def begin(self, path: Path, head: bytes) -> int:
+        """Return how much of a file is in the store; what an earlier process of this pod sent is asked for once."""
+        if path not in self.sent:
+            sent = len(head)
+            while self.store.has(self.uri(path, sent)):
+                sent += len(self.store.get(self.uri(path, sent))) - len(head)
+            self.sent[path] = sent
+        return self.sent[path]
+
+    def uri(self, path: Path, begin: int) -> Uri:
+        return Uri(f"{self.where}/{path.parent.name}/{path.stem}-{begin:012d}.jsonl")
+
+
+def whole(text: bytes) -> bytes:
+    """Return the lines that have ended."""
+    return text[: text.rfind(b"\n") + 1]
+
+
+def bring(store: Store, where: str, folder: Path) -> None:
+    """Bring every piece that is not there yet into a log folder."""
+    for uri in store.uris(f"{where}/"):
+        name = uri.removeprefix(f"{where}/")
+        path = folder / name
+        if FILE.fullmatch(name) and not path.exists():
+            with speaking(f"write {str(path)!r}"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, store.get(uri))
