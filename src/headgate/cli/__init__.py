@@ -32,6 +32,7 @@ COMMANDS = {
     "trigger": "Decide from signals whether to retrain.",
     "fetch": "Bring a model and the code that serves it from a store into a folder, verified.",
     "serve": "Serve one model over the Open Inference Protocol.",
+    "ship": "Send what a server logs to the store, beside it in its pod.",
     "receive": "Receive alerts, pushes and notifications in a cluster, and watch Rollouts.",
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
     "demo": "Show the whole ring in about a minute.",
