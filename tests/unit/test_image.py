@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LINES = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if line and not line.startswith("#")]
 SYNCS = [line.removeprefix("RUN ") for line in LINES if line.startswith("RUN uv sync")]
@@ -82,3 +84,29 @@ def test_a_command_without_its_libraries_says_what_to_install() -> None:
 
     assert done.returncode == 1
     assert "this needs package 'psutil'\n  next: pip install 'headgate[local]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "asked"),
+    [("httpx", "forge", "forge"), ("cryptography", "forge", "forge"), ("boto3", "s3", "store")],
+)
+def test_a_forge_or_store_without_its_libraries_names_their_extra(package: str, extra: str, asked: str) -> None:
+    """A step's image has what its step needs, and no more."""
+    told = {"HEADGATE_FORGE": "gitea+http://127.0.0.1:1/a/b", "HEADGATE_STORE": "s3://bucket"}
+    blind = f"""
+import sys; sys.modules[{package!r}] = None
+from pathlib import Path; from headgate import cli; from headgate.cli.wiring import open_project
+try: open_project(Path("service.yaml"), None).{asked}
+except Exception as err: cli.refuse_missing(err)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", blind],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT / "examples/flights",
+        env=os.environ | told,
+    )
+
+    assert f"this needs package {package!r}\n  next: pip install 'headgate[{extra}]'" in done.stderr

@@ -12,7 +12,7 @@ from headgate.errors import PermanentError, printable
 from headgate.records.change import PullRequest
 from headgate.records.codec import encode
 
-app = typer.Typer(add_completion=False, help="List, show, merge and close pull requests of the local forge.")
+app = typer.Typer(add_completion=False, help="List, show, merge and close pull requests of the env repo.")
 Number = Annotated[int, typer.Argument(help="The pull request's number.", metavar="NUMBER", min=1)]
 By = Annotated[str | None, typer.Option("--by", help="Who does it. Default: the user.", metavar="NAME")]
 
