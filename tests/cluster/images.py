@@ -120,7 +120,17 @@ def _environment() -> Layer:
     """Install what the Dockerfile installs, from uv.lock."""
     extras = sorted(set(re.findall(r"--extra (\w+)", (ROOT / "Dockerfile").read_text())))
     wanted = [word for extra in extras for word in ("--extra", extra)]
-    export = ["export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header", "--quiet", *wanted]
+    export = [
+        "export",
+        "--frozen",
+        "--no-dev",
+        "--no-emit-project",
+        "--no-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--quiet",
+        *wanted,
+    ]
     locked = subprocess.run([*_uv(), *export], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def fill(work: Path) -> None:
