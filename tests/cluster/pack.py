@@ -1,5 +1,6 @@
 """Layers as files in the cache, and images as streams of layers, without Docker."""
 
+import fcntl
 import hashlib
 import io
 import json
@@ -67,23 +68,26 @@ class Image:
 def layer(name: str, key: str, fill: Callable[[Path], None]) -> Layer:
     """Return the cached layer of this name and key; if there is none, `fill` an empty folder and pack it."""
     folder = cache() / "layers"
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.tar"
     summed = file.with_suffix(".sha256")
-    if not summed.exists():
-        work = cache() / "building" / f"layer-{name}"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        fill(work)
-        for old in folder.glob(f"{name}-????????????.*"):
-            old.unlink()
-        folder.mkdir(exist_ok=True)
-        subprocess.run(
-            ["tar", "--sort=name", "--numeric-owner", "--mtime=@0", "-C", work, "-cf", file, "."], check=True
-        )
-        shutil.rmtree(work)
-        with file.open("rb") as content:
-            summed.write_text(hashlib.file_digest(content, "sha256").hexdigest())
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not summed.exists():
+            for old in folder.glob(f"{name}-????????????.*"):
+                old.unlink()
+            _pack(cache() / "building" / f"layer-{name}", file, fill)
+            with file.open("rb") as content:
+                summed.write_text(hashlib.file_digest(content, "sha256").hexdigest())
     return Layer(file, summed.read_text())
+
+
+def _pack(work: Path, file: Path, fill: Callable[[Path], None]) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    fill(work)
+    subprocess.run(["tar", "--sort=name", "--numeric-owner", "--mtime=@0", "-C", work, "-cf", file, "."], check=True)
+    shutil.rmtree(work)
 
 
 def _named(kind: str, sha256: str, size: int) -> dict[str, object]:
