@@ -79,6 +79,8 @@ class Watch:
         environment, service = self.place(rollout)
         rollout = replace(rollout, environment=environment, service=service)
         page = self.books.page(environment, service)
+        if error := unread_in(page):
+            troubles.append(Trouble(where=f"{environment}/{service}", error=error))
         planned = plan(rollout, page, self.clock())
         tried: list[Action] = []
         for _ in range(ROUNDS):
@@ -103,6 +105,16 @@ class Watch:
                 f"namespace {rollout.namespace!r} is not one environment's", found=", ".join(found) or "none is there"
             )
         return named[0], rollout.service
+
+
+def unread_in(page: Page) -> PermanentError | None:
+    """Return why main's files of a service cannot be read; what they named before still counts."""
+    try:
+        page.desired.revision(page.environment, page.service)
+        page.desired.bans(page.environment, page.service)
+    except PermanentError as err:
+        return err
+    return None
 
 
 def unread(one: Unreadable) -> Trouble:
