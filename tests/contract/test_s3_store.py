@@ -136,7 +136,7 @@ def test_the_manifest_is_written_last(opening: Callable[[], S3Store], bucket: Bu
     assert keys == [f"{MODEL}/model.onnx", f"{MODEL}/manifest.json"]
 
 
-@pytest.mark.parametrize("content", [b"", b"M" * 99_999, b"X" + b"M" * 99_999])
+@pytest.mark.parametrize("content", [b"", b"M" * 99_999, b"X" + b"M" * 99_999], ids=["empty", "cut", "changed"])
 def test_an_object_that_somebody_changed_is_corrupt(
     opening: Callable[[], S3Store], bucket: Bucket, made: Path, content: bytes
 ) -> None:
