@@ -24,7 +24,7 @@ IMAGE = "headgate:dev"
 SETTINGS = "headgate"
 KEYS = {
     False: ("HEADGATE_STORE", "HEADGATE_FORGE", "HEADGATE_TRACKER"),
-    True: ("AWS_ENDPOINT_URL", "AWS_REGION"),
+    True: ("HEADGATE_FORGE_APP", "AWS_ENDPOINT_URL", "AWS_REGION"),
 }
 """The ConfigMap's keys, and whether they may be absent."""
 SECRETS: dict[World, tuple[str, tuple[str, ...]]] = {
