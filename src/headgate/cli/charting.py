@@ -75,6 +75,7 @@ def inside(schema: dict[str, Any], told: dict[str, Any]) -> dict[str, Any] | Non
 
 
 FILLED = {"Faults", "Canary", "Limits", "Resources"}
+FILLED |= {"Receiver", "Pod", "Secrets", "Rules", "Dashboards", "Notifications"}
 """Groups whose defaults the chart fills in; any other is absent until somebody writes it."""
 
 
@@ -88,7 +89,9 @@ def tables(schema: dict[str, Any]) -> Iterator[str]:
 def rows(schema: dict[str, Any], path: str, told: dict[str, Any]) -> Iterator[str]:
     default = f"`{json.dumps(told['default'])}`" if "default" in told else ""
     yield f"| `{path}` | {told['description'].replace('|', '/')} | {default} |"
-    items, dot = (told.get("items", {}), "[].") if told.get("type") == "array" else (told, ".")
+    kinds = {"array": ("items", "[]."), "object": ("additionalProperties", ".NAME.")}
+    key, dot = kinds.get(str(told.get("type")), ("", "."))
+    items = told.get(key) or {} if key else told
     for name, inner in (inside(schema, items) or {"properties": {}})["properties"].items():
         yield from rows(schema, f"{path}{dot}{name}", inner)
 

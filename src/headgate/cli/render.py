@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli import quoting
+from headgate.cli import installing, quoting
 from headgate.cli.charting import chart, goldens
 from headgate.cli.exchange import say, write
+from headgate.cli.installing import platform
 from headgate.errors import PermanentError
 
 app = typer.Typer(add_completion=False)
@@ -58,7 +59,10 @@ def read(path: Path) -> str | None:
 def texts(root: Path) -> dict[str, str]:
     """Return every generated file: path → text."""
     made = {path: make() for path, make in FILES.items()}
-    return made | chart() | goldens(root) | graphs() | dashboards() | sample() | quoting.pages(root)
+    pipelines, shown = graphs(), dashboards()
+    installed = platform(root, pipelines, shown)
+    made |= chart() | goldens(root) | installed | installing.goldens(root, installed)
+    return made | pipelines | shown | sample() | quoting.pages(root)
 
 
 def owned(root: Path) -> list[str]:
