@@ -29,6 +29,36 @@ seccompProfile:
 {{- with .Values.faults.fail_share }}
 - --fail-share={{ . }}
 {{- end }}
+{{- if .Values.log_answers }}
+- --log-dir=/answers
+{{- end }}
+{{- end }}
+
+{{/* Sends the server's answers to the store; it starts before the server and ends after it. */}}
+{{- define "headgate.ship" -}}
+- name: ship
+  image: {{ include "headgate.image" . }}
+  imagePullPolicy: IfNotPresent
+  restartPolicy: Always
+  command: [headgate, ship]
+  args:
+    - --log-dir=/answers
+    - --name={{ .Release.Name }}
+    - --environment={{ .Values.environment }}
+    - --store={{ .Values.store }}
+  envFrom:
+    - secretRef:
+        name: headgate-store
+        optional: true
+  env:
+    - {name: HOME, value: /tmp}
+  resources:
+    requests: {cpu: 20m, memory: 128Mi}
+    limits: {cpu: "1", memory: 256Mi}
+  securityContext: {{- include "headgate.securityContext" . | nindent 4 }}
+  volumeMounts:
+    - {name: answers, mountPath: /answers}
+    - {name: tmp, mountPath: /tmp}
 {{- end }}
 
 {{- define "headgate.resources" -}}
@@ -88,6 +118,9 @@ initContainers:
     volumeMounts:
       - {name: model, mountPath: /mnt/models}
       - {name: tmp, mountPath: /tmp}
+  {{- if .Values.log_answers }}
+  {{- include "headgate.ship" . | nindent 2 }}
+  {{- end }}
 containers:
   - name: server
     image: {{ include "headgate.image" . }}
@@ -126,7 +159,14 @@ containers:
     volumeMounts:
       - {name: model, mountPath: /mnt/models, readOnly: true}
       - {name: tmp, mountPath: /tmp}
+      {{- if .Values.log_answers }}
+      - {name: answers, mountPath: /answers}
+      {{- end }}
 volumes:
+  {{- if .Values.log_answers }}
+  - name: answers
+    emptyDir: {}
+  {{- end }}
   - name: model
     emptyDir: {}
   - name: tmp

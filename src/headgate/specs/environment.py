@@ -88,6 +88,8 @@ class Serving(Spec, frozen=True, kw_only=True):
     """The canary plan; it wins over the one of service.yaml, which a cluster does not see."""
     resources: Resources = field(default_factory=Resources)
     """What one pod gets."""
+    log_answers: bool = False
+    """Send every answer to the store, by a container beside the server: drift and labels are measured by them."""
     autoscaling: Autoscaling | None = None
     """How many pods there are, by load; none: `replicas`."""
     node_selector: dict[str, str] = field(default_factory=dict)

@@ -198,10 +198,12 @@ def test_both_modes_run_the_server_alike() -> None:
     runtime = yaml.safe_load((ROOT / "serving" / "runtime.yaml").read_text())["spec"]["containers"][0]
     pod = one(objects("fastapi-traefik"), "Rollout")["spec"]["template"]["spec"]
     server = dict(pod["containers"][0])
-    own = [word for word in server["args"] if word.startswith(("--sha256", "--threads", "--delay", "--fail"))]
+    own = [
+        word for word in server["args"] if word.startswith(("--sha256", "--threads", "--delay", "--fail", "--log-dir"))
+    ]
 
     assert [*runtime["args"], *own] == server["args"]
-    assert runtime["volumeMounts"] == [mount for mount in server["volumeMounts"] if mount["name"] != "model"]
+    assert runtime["volumeMounts"] == [mount for mount in server["volumeMounts"] if mount["name"] == "tmp"]
     different = {"name", "image", "args", "volumeMounts", "resources"}
     assert {key: runtime[key] for key in runtime if key not in different} == {
         key: server[key] for key in server if key not in different
@@ -327,3 +329,27 @@ def test_a_closed_network_lets_in_who_is_named_and_out_to_where_is_said() -> Non
     assert policy["egress"][0]["ports"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
     assert policy["egress"][1] == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
     assert "NetworkPolicy" not in [manifest["kind"] for manifest in objects("kserve-traefik")]
+
+
+def test_both_modes_send_the_answers_to_the_store_alike(tmp_path: Path) -> None:
+    """By a container that outlives the server in its pod; the environment and the store are this service's own."""
+    logged = edited(tmp_path, "kserve-traefik", {"serving.yaml": {"log_answers": True}})
+    (carried,) = one(rendered(logged), "InferenceService")["spec"]["predictor"]["initContainers"]
+    pod = one(objects("fastapi-traefik"), "Rollout")["spec"]["template"]["spec"]
+    own = pod["initContainers"][1]
+
+    different = {"image", "args"}
+    assert {key: carried[key] for key in carried if key not in different} == {
+        key: own[key] for key in own if key not in different
+    }
+    assert carried["restartPolicy"] == "Always"
+    assert carried["args"] == ["--log-dir=/answers", "--name=flights", "--environment=prod", "--store=s3://headgate"]
+    assert "--log-dir=/answers" in pod["containers"][0]["args"]
+
+
+def test_answers_that_nobody_asked_for_are_not_logged() -> None:
+    """No log, no container beside the server."""
+    predictor = one(objects("kserve-traefik"), "InferenceService")["spec"]["predictor"]
+
+    assert "initContainers" not in predictor
+    assert not [word for word in predictor["model"]["args"] if word.startswith("--log-dir")]
