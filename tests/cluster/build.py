@@ -1,13 +1,12 @@
 """Builds the pinned programs into the cache, each once; a killed build goes on where it stopped."""
 
-import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
+from cluster.alone import alone
 from cluster.pins import Program, cache, programs
 from cluster.process import processes
 from cluster.progress import Progress
@@ -19,7 +18,7 @@ def build(names: Iterable[str] = ()) -> None:
     """Make sure that the named programs (all, when none is named) stand in the cache, and link them into its `bin/`."""
     table = programs()
     wanted = [table[name] for name in (list(names) or table)]
-    with _alone():
+    with alone("building"):
         missing = [program for program in wanted if not program.folder.exists()]
         with Progress(len(missing)) as progress:
             for program in wanted:
@@ -136,12 +135,3 @@ def _link(program: Program) -> None:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(program.folder / "bin" / name)
         fresh.rename(folder / name)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Hold off a second builder until this one is done."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "building.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,6 +1,5 @@
 """Layers as files in the cache, and images as streams of layers, without Docker."""
 
-import fcntl
 import hashlib
 import io
 import json
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from cluster.alone import alone
 from cluster.pins import cache
 
 OCI = "application/vnd.oci.image"
@@ -71,8 +71,7 @@ def layer(name: str, key: str, fill: Callable[[Path], None]) -> Layer:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.tar"
     summed = file.with_suffix(".sha256")
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(f"layer-{name}"):
         if not summed.exists():
             for old in folder.glob(f"{name}-????????????.*"):
                 old.unlink()

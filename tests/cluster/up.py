@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
 from cluster import images, network, node, pki, plane
+from cluster.alone import alone
 from cluster.build import build
 from cluster.controllers.argocd import argocd
 from cluster.controllers.kserve import kserve
@@ -87,10 +88,16 @@ PARTS: dict[Part, AbstractSet[Part]] = {
 
 def up() -> Site:
     """Build what is missing, then start the cluster; one that runs only gets Headgate as the checkout is now."""
-    if (running() / "ready").exists() and all(process.alive() for process in processes().values()):
-        site = Site.load()
-        image_headgate(site)
-        return site
+    with alone("up"):
+        if (running() / "ready").exists() and all(process.alive() for process in processes().values()):
+            site = Site.load()
+            image_headgate(site)
+        else:
+            site = _start()
+    return site
+
+
+def _start() -> Site:
     _refuse()
     build()
     site = Site.choose()
