@@ -52,9 +52,9 @@ def traces() -> list[str]:
     """Return what of a cluster is on this machine."""
     mounts = [f"mount {path}" for path in _mounts()]
     cgroups = [f"cgroup {path}" for path in _cgroups()]
-    links = subprocess.run(["ip", "-brief", "link"], check=True, capture_output=True, text=True).stdout.splitlines()
+    links = json.loads(subprocess.run(["ip", "-json", "link"], check=True, capture_output=True, text=True).stdout)
     rules = subprocess.run(["iptables-save"], check=True, capture_output=True, text=True).stdout.splitlines()
-    wires = [line for line in links if line.startswith((BRIDGE, "veth"))]
+    wires = [f"link {link['ifname']}" for link in links if BRIDGE in {link["ifname"], link.get("master")}]
     chains = [line for line in rules if any(name in line for name in network.OURS)]
     folder = [str(running())] if running().exists() else []
     return mounts + cgroups + wires + chains + folder + [f"process {one.pid}" for one in _shims()]
