@@ -10,6 +10,7 @@ from msgspec.json import encode
 from headgate.specs.contract import Contract
 from headgate.specs.environment import App, Environment, Promotion, Serving, Version
 from headgate.specs.reading import Spec, is_struct
+from headgate.specs.receiver import Receiver
 from headgate.specs.schema import shown, strings
 from headgate.specs.service import Service
 
@@ -24,6 +25,7 @@ FILES: dict[str, tuple[type[Spec], str]] = {
         Version,
         "Of the env repo, written by Headgate alone: read it, never edit it.",
     ),
+    "receive.yaml": (Receiver, "Of the cluster; the chart headgate-platform writes it from its value `receiver`."),
 }
 INTRODUCTION = """\
 Every file is YAML, and an unknown key is refused with the one it may mean. Lengths of time are ISO 8601: `P7D`,

@@ -35,7 +35,7 @@ data: {reader: rows.csv, label: {column: late}}
 retrain: {windows: 1 of 1, cooldown: P1D}
 """
 CLONE = "http://gitea.local/team/flights.git"
-TRAINED = Trained(repository="gitea+http://gitea.local/team/flights", clone=CLONE, image="headgate@sha256:0")
+TRAINED = Trained(repository="gitea+http://gitea.local/team/flights", clone=CLONE, image="registry/flights:{commit}")
 SETTINGS = Settings(namespaces=("prod",), services={"flights": TRAINED})
 TOKEN, SECRET = "a-token-of-a-test", "a-secret-of-a-test"
 

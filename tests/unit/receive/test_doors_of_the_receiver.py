@@ -149,6 +149,7 @@ def test_a_push_starts_a_run_of_its_commit(station: Station) -> None:
     assert (decisions(gitea), decisions(github)) == (["started"], ["waiting"])
     assert order.name == "ct-flights-dddddddddddd"
     assert order.parameters["revision"] == "d" * 40
+    assert order.parameters["image"] == f"registry/flights:{'d' * 40}"
     assert "push of dddddddddddd: Mend features" in order.parameters["trigger"]
 
 
