@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,13 @@ import pytest
 from cluster import images
 from cluster.live import Cluster
 from cluster.pins import programs
-from cluster.scenarios.ring.install import ROOT, Installed, deploy_receiver, install
+from cluster.scenarios.ring.install import MODELS, ROOT, Installed, deploy_receiver, install
+from cluster.scenarios.ring.journey import healthy, model_of, through_git
 from cluster.scenarios.ring.people import flights_image
+from cluster.scenarios.ring.waiting import wait
 from cluster.up import up
+from headgate.specs.environment import Version
+from headgate.specs.reading import parse
 
 Measured = dict[str, object]
 MEASURED = pytest.StashKey[Measured]()
@@ -35,6 +40,20 @@ def ring(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Installe
     installed = install(cluster, "flights", folder)
     deploy_receiver(installed)
     return installed
+
+
+@pytest.fixture(scope="session")
+def live(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The model that is live: on a new cluster the first one, through the ring."""
+    folder = tmp_path_factory.mktemp("checkouts")
+    if not any(tag.startswith("live/prod/") for tag in ring.gitea.tags("env")):
+        _, pull = through_git(ring, folder / "flights", "2013-04-01")
+        ring.gitea.merge("env", pull["number"])
+        model = model_of(pull)
+        wait(lambda: healthy(ring, model), f"{model} to be live", 300, partial(ring.cluster.look, MODELS))
+        wait(lambda: f"live/prod/{ring.service}/1" in ring.gitea.tags("env"), "the first live tag", 60)
+    version = ring.gitea.checkout("env", folder / "env") / "env" / "prod" / ring.service / "version.yaml"
+    return parse(version.read_text(), Version, version.name).model.sha256[:12]
 
 
 @pytest.fixture

@@ -59,8 +59,8 @@ class Traffic:
             answer = self._ask(connection)
             self.answers.append(answer)
             if answer.code == 0:
-                connection.close()
-                connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_SECONDS)
+                connection.close()  # the next request opens another
+        connection.close()
 
     def _ask(self, connection: http.client.HTTPConnection) -> Answer:
         began, at = time.monotonic(), time.time()
