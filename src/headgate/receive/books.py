@@ -17,7 +17,7 @@ from headgate.records.live import LiveTag, Revision
 from headgate.specs.environment import EnvironmentOrder
 
 Place = tuple[str, str]
-LOOK_BACK = 50
+LOOK_BACK = 20
 """Commits of a service's folder: a revision is seldom touched that often without being changed."""
 
 MOST_TEXTS = 4096
@@ -74,7 +74,7 @@ class Books:
             named=named,
             tags=tags,
             pulls=pulls,
-            before={tag.commit: self.texts(place, tag.commit) for tag in tags if tag.outcome == "live"},
+            before={commit: self.texts(place, commit) for commit in restorable(tags)},
             changes={pull.number: self.changed(pull) for pull in reverts},
             bases={pull.number: self.texts(place, pull.base) for pull in reverts},
         )
@@ -165,3 +165,13 @@ class Books:
         """Set a status and remember it."""
         self.forge.set_status(commit, CONTEXT, state, detail)
         self._statuses[commit] = (state, detail)
+
+
+def restorable(tags: Iterable[LiveTag]) -> Iterator[Commit]:
+    """Yield the commits a revert may go back to: the last live one, and the last live one of another revision."""
+    live = sorted((tag for tag in tags if tag.outcome == "live"), key=lambda tag: tag.seq, reverse=True)
+    for tag in live:
+        if tag == live[0] or tag.revision != live[0].revision:
+            yield tag.commit
+            if tag != live[0]:
+                return

@@ -36,7 +36,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Oldest first."""
     pulls: tuple[PullRequest, ...] = ()
     before: Mapping[Commit, Mapping[str, str]] = msgspec.field(default_factory=dict)
-    """The service's files at each commit that is tagged live."""
+    """The service's files at the commits that a revert may go back to."""
     statuses: Mapping[Commit, tuple[str, str]] = msgspec.field(default_factory=dict)
     """What `headgate/canary` says on commits of late and on the heads of open pull requests."""
     changes: Mapping[int, tuple[Edit, ...]] = msgspec.field(default_factory=dict)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from fakes.apiserver import RECEIVER, ApiServer, allowed, apiserver
+from fakes.certificates import Authority
 from fakes.serving import free_port, until
 from headgate.adapters.forges.gitdir import GitDir
 from headgate.records.change import Edit
@@ -58,28 +60,31 @@ def kubeconfig(server: ApiServer) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def receiving(folder: Path) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
+def receiving(
+    folder: Path, *more: str, probe_port: int | None = None
+) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
     """Run the process; it is ready before the test goes on."""
     port, log = free_port(), folder / "receive.log"
     places = {"HEADGATE_FORGE": "env.git", "HEADGATE_STORE": "store", "KUBECONFIG": "kubeconfig"}
     environment = os.environ | {name: str(folder / place) for name, place in places.items()}
     command = [*RECEIVE, str(folder / "receive.yaml"), "--port", str(port)]
-    command += ["--token-file", str(folder / "token"), "--workspace", str(folder / "workspace")]
+    command += ["--token-file", str(folder / "token"), "--workspace", str(folder / "workspace"), *more]
     with (
         log.open("wb") as said,
         subprocess.Popen(command, env=environment, stdout=said, stderr=said) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client,
     ):
         try:
-            until(lambda: is_ready(client), lambda: f"it is not ready:\n{log.read_text()[-3000:]}")
+            until(lambda: is_ready(client, probe_port), lambda: f"it is not ready:\n{log.read_text()[-3000:]}")
             yield client, process
         finally:
             process.kill()
 
 
-def is_ready(client: httpx.Client) -> bool:
+def is_ready(client: httpx.Client, probe_port: int | None) -> bool:
+    url = f"http://127.0.0.1:{probe_port}/readyz" if probe_port else "/readyz"
     with contextlib.suppress(httpx.TransportError):
-        return client.get("/readyz").status_code == 200
+        return client.get(url).status_code == 200
     return False
 
 
@@ -101,6 +106,34 @@ def test_an_alert_is_one_workflow_also_across_a_kill(folder: Path, server: ApiSe
     assert [first["workflow"]] == [one["metadata"]["name"] for one in found] == [again["workflow"]]
     assert found[0]["spec"]["workflowTemplateRef"] == {"name": "headgate-ct"}
     assert json.loads(given["trigger"])["rule"] == "psi"
+
+
+def test_a_certificate_stands_for_the_token(folder: Path) -> None:
+    """Mutual TLS: without one nobody gets as far as a request; probes have a port of their own."""
+    authority, port = Authority(folder), free_port()
+    certificate, key = authority.issue("server")
+    tls = [
+        "--tls-cert",
+        certificate,
+        "--tls-key",
+        key,
+        "--client-ca",
+        str(folder / "ca.crt"),
+        "--probe-port",
+        str(port),
+    ]
+    trusting = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    known = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    known.load_cert_chain(*authority.issue("alertmanager"))
+    body = {"version": "4", "alerts": [firing(START)]}
+    with receiving(folder, *tls, probe_port=port) as (client, _):
+        url = f"https://127.0.0.1:{client.base_url.port}/alerts"
+
+        answer = httpx.post(url, json=body, verify=known, trust_env=False)
+        with pytest.raises(httpx.TransportError):
+            httpx.post(url, json=body, verify=trusting, trust_env=False)
+
+    assert answer.json()["services"][0]["workflow"].startswith("ct-flights-")
 
 
 def test_it_ends_in_good_order(folder: Path) -> None:

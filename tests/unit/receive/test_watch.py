@@ -229,3 +229,16 @@ def test_a_receiver_that_was_away_finds_the_abort(world: World) -> None:
     world.look()
 
     assert len(world.pulls()) == 1
+
+
+def test_a_revert_two_versions_on_restores_the_last_that_was_live(world: World) -> None:
+    """A, then B live, C failed: back to B; its files are those of B's tag."""
+    world.go_live(B)
+    world.name(C)
+    world.examine("Failed")
+
+    world.look()
+
+    revision = world.desired().revision("prod", "flights")
+    assert revision is not None
+    assert revision.model == B
