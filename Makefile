@@ -68,6 +68,11 @@ cluster-install: $(STAMP) ## Install the Debian packages it needs (root; starts 
 cluster-down: $(STAMP) ## End it and take away every trace of it
 	@PYTHONPATH=tests $(BIN)/python -m cluster down
 
+.PHONY: e2e
+e2e: cluster-down ## Play the scenarios on a new cluster: real controllers, real traffic; e2e.json has what was measured
+	HEADGATE_E2E=1 $(BIN)/python -m pytest --confcutdir=tests/cluster -p no:cacheprovider -q tests/cluster/scenarios
+	@PYTHONPATH=tests $(BIN)/python -m cluster down
+
 .PHONY: image
 image: ## Build the container image headgate:dev (needs docker)
 	docker build --tag headgate:dev .
