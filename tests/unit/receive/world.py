@@ -47,6 +47,7 @@ class World:
         self.forge = GitDir.create(folder / "env.git", first, clock=lambda: self.now)
         self.cluster = MemoryCluster()
         self.watch = self.replica()
+        self.other = self.replica()
 
     def replica(self) -> Watch:
         """Return a receiver that remembers nothing, as one that was just started."""
