@@ -7,6 +7,7 @@ RUN pip install --no-cache-dir uv==$(awk '/^name = "uv"$/ {getline; gsub(/[^0-9.
 COPY pyproject.toml README.md LICENSE ./
 RUN uv sync --frozen --no-dev --no-install-project --extra train --extra serve --extra mlflow --extra receive
 COPY src ./src
+COPY charts ./charts
 RUN uv sync --frozen --no-dev --no-editable --extra train --extra serve --extra mlflow --extra receive
 
 FROM python:3.11-slim-bookworm

@@ -40,7 +40,7 @@ BELONGS = {
     "typer": ("cli/",),
     "urllib3": ("adapters/kubernetes.py",),
     "uvicorn": ("cli/receive.py", "serve/"),
-    "yaml": ("specs/", "contract/infer.py"),
+    "yaml": ("specs/", "contract/infer.py", "cli/env_rendered.py"),
     "yarl": ("local/",),
 }
 """Third party → the files that may import it; a library that is not here may be imported by none."""

@@ -37,7 +37,7 @@ COMMANDS = {
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
     "demo": "Show the whole ring in about a minute.",
     "pr": "List, show, merge and close pull requests of the env repo.",
-    "env": "Check the env repo, as its CI does before a merge.",
+    "env": "Begin an env repo for a cluster, and check it as its CI does before a merge.",
     "unban": "Lift the ban of a model with its serving settings.",
     "status": "What is live, what is open, what hangs.",
     "why": "Why the live model is live, from Git alone.",

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from headgate.cli import env_check, env_init
 from headgate.cli.exchange import Output, OutputFormat, say
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.desired import PROMOTION, parse
@@ -14,7 +15,7 @@ from headgate.errors import UsageError
 from headgate.lint import Problem, lint
 from headgate.names import Commit, short
 
-app = typer.Typer(add_completion=False, help="Check the env repo.")
+app = typer.Typer(add_completion=False, help="Begin and check the env repo.")
 MAIN = "main"
 
 
@@ -28,7 +29,11 @@ class Linted(msgspec.Struct, frozen=True):
 
 @app.callback()
 def env() -> None:
-    """Check the env repo."""
+    """Begin and check the env repo."""
+
+
+app.command("init")(env_init.init)
+app.command("check")(env_check.check)
 
 
 @app.command("lint")

@@ -80,10 +80,26 @@ def dashboards() -> dict[str, str]:
 
 
 def sample() -> dict[str, str]:
-    """Return env/: the env repo as `headgate init` begins it, for two environments."""
-    from headgate.desired import initial
+    """Return env/: an env repo as `headgate env init` begins it, with every forge's CI and without the chart's copy."""
+    from headgate.names import name
+    from headgate.scaffold.first import whole
+    from headgate.scaffold.repository import CI
 
-    return {f"env/{edit.path}": edit.text or "" for edit in initial(("staging", "prod"), "flights")}
+    order = [name(one, "environment") for one in ("dev", "staging", "prod")]
+    clone = "https://git.example.com/ml/env.git"
+    own = name("flights", "service")
+    edits = whole(
+        {}, order, tuple(CI), clone, "headgate:0.1.0", service=own, store="s3://models", domain="ml.example.com"
+    )
+    made = {f"env/{edit.path}": edit.text or "" for edit in edits}
+    return made | {"env/README.md": f"{made['env/README.md']}\n{SAMPLE}"}
+
+
+SAMPLE = """\
+---
+This one is a sample, rendered by `make render`. `headgate env init` also copies Headgate's own
+`charts/headgate-service/` to `charts/headgate-service/<version>/`, which is left out here.
+"""
 
 
 def graphs() -> dict[str, str]:
