@@ -88,12 +88,11 @@ class Desired(msgspec.Struct, frozen=True):
         return settings_digest(self.serving(environment, service))
 
     def revision(self, environment: str, service: str) -> Revision | None:
-        """Return what a Rollout of main would consist of."""
+        """Return what a Rollout of main would consist of; None for a service without a model, or a retired one."""
         version = self.version(environment, service)
-        if version is None:
+        if version is None or (app := self.app(environment, service)).retired:
             return None
-        settings = self.settings(environment, service)
-        return Revision(model=version.model.sha256, settings=settings, chart=chart(self.app(environment, service)))
+        return Revision(model=version.model.sha256, settings=self.settings(environment, service), chart=chart(app))
 
     def file(self, path: str, expected: type[S]) -> S:
         """Return one file as its type; a missing one stands for its defaults."""

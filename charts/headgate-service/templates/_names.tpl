@@ -1,6 +1,11 @@
 {{/* What everything is called. Labels hold nothing that changes from version to version: on an InferenceService they reach
 the pods, and a new pod template is a new canary. */}}
 
+{{/* Not empty where there is something to serve: before the first promotion, and when it is retired, there is not. */}}
+{{- define "headgate.serves" -}}
+{{- if and .Values.storageUri (not .Values.retired) }}yes{{ end -}}
+{{- end }}
+
 {{- define "headgate.app" -}}isvc.{{ .Release.Name }}-predictor{{- end }}
 
 {{- define "headgate.host" -}}{{ .Release.Name }}.{{ .Values.domain }}{{- end }}

@@ -39,6 +39,7 @@ COMMANDS = {
     "pr": "List, show, merge and close pull requests of the env repo.",
     "env": "Begin an env repo for a cluster, and check it as its CI does before a merge.",
     "unban": "Lift the ban of a model with its serving settings.",
+    "retire": "Ask that a service serve no more in an environment.",
     "status": "What is live, what is open, what hangs.",
     "why": "Why the live model is live, from Git alone.",
     "render": "Write every generated file of this repository.",

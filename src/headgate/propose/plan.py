@@ -58,6 +58,9 @@ def refused(verdict: Verdict, situation: Situation, at: datetime | None) -> Noth
     service, model, environment = verdict.service, verdict.model.sha256, situation.environment
     if verdict.outcome != "pass":
         return Nothing(reason=f"the verdict on {short(model)} is {verdict.outcome}")
+    if retired := situation.desired.app(environment, service).retired:
+        step = "take `retired` out of its app.yaml, by a pull request"
+        return Nothing(reason=f"{service} is retired in {environment}: {retired.reason}", next_step=step)
     live = champion(situation.tags, environment, service)
     named = situation.desired.version(environment, service)
     if named is not None and named.model.sha256 == model:

@@ -20,6 +20,15 @@ class Faults(Spec, frozen=True, kw_only=True):
     """Share of requests answered with a 500."""
 
 
+class Retired(Spec, frozen=True, kw_only=True):
+    """A service that is to serve no more; its folder may go once the cluster has followed."""
+
+    reason: str
+    """Why."""
+    at: datetime
+    """Since when."""
+
+
 class App(Spec, frozen=True, kw_only=True):
     """app.yaml: which chart and runtime version render the service."""
 
@@ -31,6 +40,8 @@ class App(Spec, frozen=True, kw_only=True):
     """Who makes the pod's template: an InferenceService, or the chart itself."""
     image: str | None = None
     """The server's image in full, better by digest; for a service whose features need packages of their own."""
+    retired: Retired | None = None
+    """It serves no more: all of it is taken away but a ConfigMap that says why. `headgate retire` writes it."""
 
 
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]

@@ -7,7 +7,7 @@ import msgspec
 import yaml
 
 from headgate.names import Name
-from headgate.specs.environment import Ban, Bans, Version
+from headgate.specs.environment import App, Ban, Bans, Retired, Version
 from headgate.specs.reading import Spec
 
 VERSION_HEADER = """\
@@ -44,6 +44,11 @@ def render_version(version: Version) -> str:
 def render_bans(bans: Sequence[Ban]) -> str:
     """Return the text of bans.yaml."""
     return BANS_HEADER + dump(Bans(bans=tuple(bans)))
+
+
+def render_retired(retired: Retired) -> str:
+    """Return what app.yaml says more of a service that is retired."""
+    return dump(App(retired=retired))
 
 
 def dump(spec: Spec) -> str:
