@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-import headgate
 from headgate.errors import PermanentError
 from headgate.records.change import Edit
 
 NAME = "headgate-service"
-WITHIN = Path(headgate.__file__ or "").parent / "charts" / NAME
+PACKAGE = Path(__file__).parents[1]
+WITHIN = PACKAGE / "charts" / NAME
 """Where the wheel has it."""
-CHECKOUT = Path(headgate.__file__ or "").parents[2] / "charts" / NAME
+CHECKOUT = PACKAGE.parents[1] / "charts" / NAME
 """Where Headgate's own repository has it, which an editable install runs from."""
 
 
