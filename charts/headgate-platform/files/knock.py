@@ -16,7 +16,10 @@ def main() -> None:
     wrong = False
     for (method, path), expected in EXPECTED.items():
         connection = HTTPConnection(address.hostname or "", address.port or 80, timeout=20)
-        connection.request(method, path, "{}" if method == "POST" else None, {"Content-Type": "application/json"})
+        try:
+            connection.request(method, path, "{}" if method == "POST" else None, {"Content-Type": "application/json"})
+        except OSError as err:
+            sys.exit(f"nobody answers at {address.netloc}: {err}; no pod of the receiver is ready: see its log")
         code = connection.getresponse().status
         wrong = wrong or code != expected
         sys.stdout.write(f"{method} {path}: {code}, expected {expected}\n")
