@@ -22,6 +22,8 @@ class HeadgateError(Exception):
         self.message = message
         self.found = found
         self.next_step = next_step
+        for line in self.lines()[1:]:
+            self.add_note(line)  # for whoever meets it in a notebook
 
     def lines(self) -> list[str]:
         """Return what a person reads, first line first; nothing in it can steer a terminal."""

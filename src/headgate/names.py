@@ -84,5 +84,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     words = list(known)
     same = [one for one in words if one.lower() == word.lower()]
-    close = same or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    close = same or difflib.get_close_matches(word, words, n=1, cutoff=0.65)
     return f" Did you mean {close[0]!r}?" if close else ""

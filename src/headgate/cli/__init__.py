@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -60,7 +60,7 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, _context: Any, name: str) -> Any:
-        return TyperCommand(name, help=COMMANDS[name]) if name in COMMANDS else None
+        return TyperCommand(name, help=COMMANDS[name], short_help=COMMANDS[name]) if name in COMMANDS else None
 
     def resolve_command(self, context: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS:
@@ -93,8 +93,21 @@ app = typer.Typer(
 )
 
 
+def tell_version(wanted: bool) -> None:
+    """Print which Headgate this is, and nothing else."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"headgate {version('headgate')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Models reach production only through gates, and only through Git."""
 
 

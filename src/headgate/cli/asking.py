@@ -8,6 +8,8 @@ from headgate.local.history import History
 from headgate.propose import revert, settings
 from headgate.propose.actions import Action, Situation
 from headgate.records.live import Revision
+from headgate.specs.environment import Serving
+from headgate.specs.reading import parse
 
 
 def asked_of(
@@ -56,4 +58,5 @@ def other_settings(project: Project, here: Situation, file: Path, reason: str) -
         raise PermanentError(
             f"{str(file)!r} cannot be read: {reason}", next_step="give --settings a YAML file"
         ) from err
+    parse(text, Serving, str(file))  # a complaint names the file that was given, not the one it would become
     return settings.plan(here, project.spec.service, text, reason)

@@ -1,6 +1,7 @@
 """headgate demo."""
 
 import asyncio
+import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from headgate.adapters.durable import remove
 from headgate.adapters.forges.gitdir import GitDir
+from headgate.cli.exchange import say
 from headgate.cli.incidents import ask_again, playable, poisoned, slow_settings
 from headgate.cli.loop import Ended, Loop
 from headgate.cli.moments import moment
@@ -76,6 +78,17 @@ def demo(
     told = Demo(service, root, start, end, out)
     with told.teller.timeline:
         asyncio.run(told.play())
+    where = f"-s {from_here(service)} -w {from_here(root)}"
+    say("next, any of, after `. .venv/bin/activate`:")
+    say(f"  headgate why {where}")
+    say(f"  headgate pr list --all {where}")
+    say(f"  git -C {from_here(root / 'env.git')} log --stat main")
+
+
+def from_here(path: Path) -> str:
+    """Return a path as one types it: relative where it is below this folder."""
+    whole, here = path.resolve(), Path.cwd()
+    return shlex.quote(str(whole.relative_to(here) if whole.is_relative_to(here) else whole))
 
 
 def empty(root: Path) -> None:

@@ -33,7 +33,8 @@ def list_(
         return
     for pull in shown:
         merged = f" by {pull.merged_by}" if pull.merged_by else ""
-        say(f"#{pull.number:<4} {pull.state + merged:<18} {pull.opened_at:%Y-%m-%d %H:%M}  {pull.title}")
+        at = pull.closed_at or pull.opened_at
+        say(f"#{pull.number:<4} {pull.state + merged:<18} {at:%Y-%m-%d %H:%M}  {pull.title}")
     if not shown:
         say("no pull request" if every or not known else f"none is open; {len(known)} with --all")
 

@@ -46,10 +46,12 @@ def train(
     project = open_project(service, workspace)
     report = take(ValidationReport, source, project)
     if report.outcome == "fail":
-        broken = [check for check in report.checks if check.outcome == "fail"]
+        broken = dict.fromkeys(
+            f"{check.column or check.name}: {check.detail}" for check in report.checks if check.outcome == "fail"
+        )
         raise PermanentError(
             f"dataset {report.dataset.sha256[:12]} failed validation, so nothing is trained on it",
-            found="; ".join(f"{check.column or check.name}: {check.detail}" for check in broken[:3]),
+            found="; ".join([*broken][:3]),
             next_step="mend the source or the contract, then collect again",
         )
     commit = checked_out(checkout) if checkout else None

@@ -109,7 +109,7 @@ def welcome(project: Project, environment: Name, url: str) -> Iterator[str]:
 
 
 def example_of(project: Project) -> bytes:
-    """Return a made-up request that keeps to the contract."""
+    """Return a made-up request of now that keeps to the contract: another day's would begin windows of drift."""
     import polars as pl
 
     from headgate.local.traffic import body
@@ -118,6 +118,9 @@ def example_of(project: Project) -> bytes:
 
     door = Door(project.contract, project.spec)
     rows = pl.DataFrame([example(name, project.contract.columns[name], 1) for name in door.datatypes])
+    if (time := project.spec.data.time) and time in rows.columns:
+        now = pl.lit(project.clock().replace(microsecond=0, tzinfo=None))
+        rows = rows.with_columns(now.cast(rows[time].dtype).alias(time))
     return body(rows, door.datatypes)
 
 

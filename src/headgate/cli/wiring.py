@@ -210,6 +210,11 @@ def model_record(service: str, sha256: Digest) -> Uri:
 def open_project(service_file: Path, workspace: Path | None, clock: Callable[[], datetime] = wall_clock) -> Project:
     """Return the project a service.yaml describes."""
     path = service_file.resolve()
+    if not path.exists():
+        raise PermanentError(
+            f"no file {str(path)!r}",
+            next_step="go where it is, name it with --service, or write one: headgate init --data FILE --label COLUMN",
+        )
     spec = read(path, Service)
     root = workspace or path.parent / ".headgate"
     return Project(service_file=path, spec=spec, workspace=Workspace(root.resolve()), clock=clock)

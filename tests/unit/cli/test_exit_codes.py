@@ -4,13 +4,19 @@ import fcntl
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+import headgate
 from headgate import cli
 from headgate.cli import COMMANDS
+from headgate.cli.up import example_of
+from headgate.cli.wiring import open_project
+from headgate.errors import PermanentError
 from unit.cli.terminal import Terminal, orders
 
 
@@ -209,3 +215,44 @@ def test_help_needs_nothing_that_is_slow_to_import() -> None:
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "headgate.cli" in loaded
     assert not loaded & {"polars", "numpy", "scipy", "rich", "pygit2", "mlflow", "sklearn"}
+
+
+def test_which_version_it_is_can_be_asked(terminal: Terminal) -> None:
+    """The first thing a bug report needs."""
+    said = terminal("--version")
+
+    assert (0, "") == (said.code, said.err)
+    assert said.out.startswith("headgate 0.")
+
+
+def test_an_error_in_a_notebook_says_what_to_do_next_too(terminal: Terminal) -> None:
+    """Python prints an exception's notes below it."""
+    with pytest.raises(PermanentError) as raised:
+        headgate.load("orders@prod", service=terminal.folder / "service.yaml")
+
+    assert ["next: " in note for note in raised.value.__notes__] == [True]
+
+
+def test_a_column_that_is_missing_is_named_once(proposed: Terminal) -> None:
+    """Not once for each part of the dataset."""
+    orders().rename({"carrier": "shipper"}).write_csv(proposed.folder / "orders.csv")
+    proposed("collect")
+    proposed("validate")
+
+    said = proposed("train")
+
+    assert 1 == said.code
+    assert 1 == said.err.count("column 'carrier' is missing")
+
+
+def test_the_request_to_try_is_one_of_now(terminal: Terminal) -> None:
+    """One of another day would begin windows of drift that nobody else's answers fill."""
+    now = datetime(2025, 5, 4, 3, 2, 1, tzinfo=UTC)
+    first = datetime(2025, 1, 1)  # noqa: DTZ001 - as a CSV has it
+    timed = orders().with_row_index("at").with_columns((pl.lit(first) + pl.duration(hours=pl.col("at"))).alias("at"))
+    timed.write_csv(terminal.folder / "orders.csv")
+    assert 0 == terminal("init", "--data", "orders.csv", "--label", "late", "--time", "at").code
+
+    request = example_of(open_project(terminal.folder / "service.yaml", None, lambda: now))
+
+    assert b"2025-05-04T03:02:01" in request

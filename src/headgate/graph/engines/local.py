@@ -143,7 +143,8 @@ def run_step(step: Step, plan: Run, ends: Mapping[str, StepEnd], children: Child
     """Run one step, unless it is not wanted or its record is known."""
     started = time.monotonic()
     if is_not_needed(step, plan, ends):
-        return StepEnd(verb=step.verb, outcome="not needed", seconds=0.0, detail=f"unless {step.when or 'its input'}")
+        reason = f"only if {step.when}" if step.when else "without its input"
+        return StepEnd(verb=step.verb, outcome="not needed", seconds=0.0, detail=reason)
     known, record = plan.known(step), plan.record(step.verb)
     if known.exists() and (step.pure or record.exists()):
         if step.pure:
