@@ -24,7 +24,7 @@ NUMBER = re.compile(r"\d[\d.,e-]*|[\u2580-\u2593]+|null")
 LATENCY = re.compile(
     r"""(p(?:50|99)(?:_ms|\ ms)?\\*"?[:=]?\ ?            # p99 1.2 ms, "p99_ms": 1.2
     | label\\*":\ \\*"p\d\d\ ms\\*",(?:\\n|\s)*\\*"value\\*":\  # a finding's number
-    | p99\ latency,\ ms\ \|\ -\ \|\ )                   # a row of a pull request's table
+    | p99\ latency,\ CPU\ ms\ \|\ -\ \|\ )                   # a row of a pull request's table
     [0-9.]+(?:e-\d+)?""",
     re.VERBOSE,
 )
