@@ -29,7 +29,7 @@ $(STAMP): uv.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(STAMP) ## Run the whole ring on this machine, on a year of real flights (about a minute)
+demo: $(STAMP) ## Run the whole ring on this machine, on a year of real flights (a minute or two)
 	@$(BIN)/python -m headgate demo
 
 .PHONY: test
