@@ -1,8 +1,6 @@
 """One service's trouble is its own; a model's soak in one environment starts its judging for the next."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -13,25 +11,7 @@ from headgate.records.change import Edit, Proposal
 from headgate.records.cluster import Unreadable
 from unit.propose.circumstances import version_text
 from unit.receive.station import Station
-from unit.receive.world import A, B, World, room
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Give a world in which A is live."""
-    with room(tmp_path) as folder:
-        made = World(folder)
-        made.go_live(A)
-        yield made
-
-
-@pytest.fixture
-def station(tmp_path: Path) -> Iterator[Station]:
-    """Give a station in which nothing has happened yet."""
-    with room(tmp_path) as folder:
-        made = Station(folder)
-        with made.open:
-            yield made
+from unit.receive.world import A, B, World
 
 
 def beside(world: World, service: str, namespace: str = "prod") -> None:

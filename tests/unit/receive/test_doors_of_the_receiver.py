@@ -1,15 +1,13 @@
 """Letters and what comes of them: at most one run a cause, and nothing at all for those who may not speak."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from unit.receive.station import Station, firing
-from unit.receive.world import START, room
+from unit.receive.world import START
 
 END = START - timedelta(hours=1)
 PUSH = {
@@ -18,15 +16,6 @@ PUSH = {
     "repository": {"full_name": "team/flights"},
     "head_commit": {"id": "d" * 40, "message": "Mend features\n\nmore", "timestamp": "2026-03-02T08:00:00Z"},
 }
-
-
-@pytest.fixture
-def station(tmp_path: Path) -> Iterator[Station]:
-    """Give a station in which nothing has happened yet."""
-    with room(tmp_path) as folder:
-        made = Station(folder)
-        with made.open:
-            yield made
 
 
 def decisions(answer: Any) -> list[str]:

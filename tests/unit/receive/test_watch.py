@@ -1,25 +1,12 @@
 """What the receiver does about a Rollout: statuses, tags, the revert, and never too much."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from msgspec.structs import replace
 
 from headgate.names import Commit, Name
 from headgate.records.change import Edit, Proposal, PullRequest
 from headgate.records.codec import decode
 from headgate.records.live import LiveTag
-from unit.receive.world import A, B, C, World, room
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Give a world in which A is live."""
-    with room(tmp_path) as folder:
-        made = World(folder)
-        made.go_live(A)
-        yield made
+from unit.receive.world import A, B, C, World
 
 
 def opened(world: World, purpose: str) -> PullRequest:
