@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from headgate.errors import PermanentError
 
@@ -72,6 +73,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(verb for verb in named if verb is not None))
 
 
+GATE = Step(verb="gate", reads="evaluate", takes=("environment",), touches=("store", "desired"))
+PROPOSE = Step(
+    verb="propose",
+    reads="gate",
+    when=When(step="gate", field="outcome", operator="==", value="pass"),
+    pure=False,
+    takes=("environment", "run", "as-of"),
+    touches=("store", "forge"),
+)
+
 CONTINUOUS_TRAINING: tuple[Step, ...] = (
     Step(verb="collect", pure=False, takes=("as-of", "gate-from"), touches=("source", "store"), resources=LARGE),
     Step(verb="validate", reads="collect", resources=LARGE),
@@ -83,30 +94,16 @@ CONTINUOUS_TRAINING: tuple[Step, ...] = (
         resources=LARGE,
     ),
     Step(verb="evaluate", reads="train", takes=("environment",), touches=("store", "desired"), resources=LARGE),
-    Step(verb="gate", reads="evaluate", takes=("environment",), touches=("store", "desired")),
-    Step(
-        verb="propose",
-        reads="gate",
-        when=When(step="gate", field="outcome", operator="==", value="pass"),
-        pure=False,
-        takes=("environment", "trigger", "run", "as-of"),
-        touches=("store", "forge"),
-    ),
+    GATE,
+    replace(PROPOSE, takes=("environment", "trigger", "run", "as-of")),
     Step(verb="track", reads="gate", pure=False, takes=("run",), touches=("store", "tracker")),
 )
 """Rows to a pull request on the first environment."""
 
 PROMOTION: tuple[Step, ...] = (
     Step(verb="evaluate", begins="model", takes=("environment",), touches=("store", "desired"), resources=LARGE),
-    Step(verb="gate", reads="evaluate", takes=("environment",), touches=("store", "desired")),
-    Step(
-        verb="propose",
-        reads="gate",
-        when=When(step="gate", field="outcome", operator="==", value="pass"),
-        pure=False,
-        takes=("environment", "run", "as-of"),
-        touches=("store", "forge"),
-    ),
+    GATE,
+    PROPOSE,
 )
 """A model that is live in one environment to a pull request on the next: judged anew, against the champion there."""
 
