@@ -32,13 +32,14 @@ $(STAMP): uv.lock pyproject.toml
 demo: $(STAMP) ## Run the whole ring on this machine, on a year of real flights (a minute or two)
 	@$(BIN)/python -m headgate demo
 
+# Three workers on two cores: half of a test's time is waiting for servers, forges and canaries.
 .PHONY: test
 test: $(STAMP) ## Run the unit, contract, golden and ring tests (a few minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not full"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not full"
 
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test: all kill points, three start months, null candidates (long)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 .PHONY: check
 check: $(STAMP) ## Check style, types, layers, the map, the lock file and that rendered files are fresh

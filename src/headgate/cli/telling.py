@@ -48,11 +48,10 @@ class Teller:
         """Wall time since the story began."""
         return time.monotonic() - self.began
 
-    def tell(self, name: str, outcome: str, detail: str) -> None:
+    def tell(self, name: str, outcome: str, detail: str, at: datetime | None = None) -> None:
         """Keep and show one thing that happened."""
-        hop = Hop(
-            name=name, event_time=self.clock(), wall_seconds=round(self.seconds, 2), outcome=outcome, detail=detail
-        )
+        wall, when = round(self.seconds, 2), at or self.clock()
+        hop = Hop(name=name, event_time=when, wall_seconds=wall, outcome=outcome, detail=detail)
         self.hops.append(hop)
         self.timeline.show(hop)
         if name == "abort" and self.fault_from and not self.fault_to:

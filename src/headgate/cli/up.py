@@ -124,9 +124,9 @@ def example_of(project: Project) -> bytes:
     return body(rows, door.datatypes)
 
 
-def tell(name: str, outcome: str, detail: str) -> None:
+def tell(name: str, outcome: str, detail: str, at: datetime | None = None) -> None:
     """Print what happened, in wall time."""
-    say(f"{datetime.now(UTC):%H:%M:%S}  {name:<9} {outcome:<10} {detail}")
+    say(f"{at or datetime.now(UTC):%H:%M:%S}  {name:<9} {outcome:<10} {detail}")
 
 
 def say(*lines: str) -> None:

@@ -228,7 +228,7 @@ class Ring:
         if untold.outcome == "live":
             await self.rollout.status(target, "success", "live")
             how = "promoted" if untold.analyses else "started"
-            self.tell("live", how, f"{target.revision.model[:12]}: {untold.reason}")
+            self.tell("live", how, f"{target.revision.model[:12]}: {untold.reason}", untold.at)
         else:
             await self.rollout.status(target, "failure", "aborted: a canary question failed")
             await asyncio.to_thread(self.on_failure, untold.analyses[-1], untold.analyses)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -19,8 +20,14 @@ from headgate.names import Commit
 from headgate.records.live import Analysis, RolloutState, Target, Track, Untold
 from headgate.specs.canary import Canary
 
-Tell = Callable[[str, str, str], None]
-"""(name, outcome, detail) of something that happened."""
+
+class Tell(Protocol):
+    """Hears what happened: now, unless it says when (a trace left after a crash tells of a moment before it)."""
+
+    def __call__(self, name: str, outcome: str, detail: str, at: datetime | None = None) -> None:
+        """Hear of one thing."""
+
+
 Launching = Callable[[Target], supervise.Launch]
 """How the server of a target is started; HeadgateError when it cannot be."""
 CANARY_STARTS = 4

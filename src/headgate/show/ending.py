@@ -68,8 +68,8 @@ def closing(story: Story) -> Text:
         (spark(frozen, low, high), "dim"),
         f"   {low:.3f} … {high:.3f}\n",
         f"{sent.sent:,} requests of {sent.rows:,} rows, ",
-        f"{sent.failed_outside_fault:,} failed, {sent.failed_in_fault:,} in the fault, ",
-        f"{sent.spoiled_in_fault:,} spoiled by it\n",
+        f"{sent.failed_outside_fault:,} failed; the bad settings spoiled {sent.spoiled_in_fault:,} answers, ",
+        f"{sent.failed_in_fault:,} failed meanwhile\n",
         f"report {story.report}   {story.seconds:.0f} s, {story.peak_rss_mb:,.0f} MB",
     )
 

@@ -45,6 +45,7 @@ class World:
         self.folder = folder
         self.forge = GitDir.create(folder / "env.git", initial(["prod"], "flights"), "headgate")
         self.said: Said = []
+        self.moments: dict[str, datetime | None] = {}
         self.broken: dict[str, int] = {}
         self.started: list[Digest] = []
         self.failures: list[Analysis] = []
@@ -61,9 +62,13 @@ class World:
             history=History(self.forge, Name("prod"), Name("flights")),
             launching=self.launch,
             clock=lambda: datetime.now(UTC),
-            tell=lambda *words: self.said.append(words),
+            tell=self.hear,
             on_failure=lambda last, _: self.on_failure(last),
         )
+
+    def hear(self, name: str, outcome: str, detail: str, at: datetime | None = None) -> None:
+        self.said.append((name, outcome, detail))
+        self.moments[name] = at
 
     def launch(self, target: Target) -> Launch:
         """Return how a stand-in is started; a model in `broken` cannot start, with its exit code."""
@@ -148,6 +153,18 @@ async def abort(world: World) -> Target:
     assert target is not None
     await world.ring.abort(target, failed(target))
     return target
+
+
+def test_live_is_told_of_the_moment_that_the_tag_bears(tmp_path: Path) -> None:
+    """However late the telling is, story and tag agree on when a model went live."""
+
+    async def story(world: World) -> None:
+        await world.ticks()
+
+    world = in_world(tmp_path, story)
+
+    [tag] = world.forge.tags("live/")
+    assert f'"at": "{world.moments["live"]:%Y-%m-%dT%H:%M:%S.%fZ}"' in tag.message
 
 
 def test_a_stable_server_that_dies_is_started_again(tmp_path: Path) -> None:

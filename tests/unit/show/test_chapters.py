@@ -74,7 +74,7 @@ def test_the_end_shows_the_table_the_history_and_the_numbers() -> None:
     assert f"candidate {NEW[:12]}" in text
     assert "tag: live/prod/flights/1" in text
     assert "2013-12  0.711   0.711      +0.000  27,000" in text
-    assert "13,568 requests of 255,211 rows, 0 failed, 2 in the fault, 10 spoiled by it" in text
+    assert "13,568 requests of 255,211 rows, 0 failed; the bad settings spoiled 10 answers, 2 failed meanwhile" in text
     assert "report /somewhere/report.html   63 s, 812 MB" in text
 
 
