@@ -38,9 +38,9 @@ async def ride(project: Project) -> None:
         said(str(client.counts))
 
 
-def said(*words: str) -> None:
+def said(*words: object) -> None:
     """Print what happened, at once: the process may end at any moment."""
-    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.write(" ".join(str(word) for word in words[:3]) + "\n")
     sys.stdout.flush()
 
 
