@@ -35,7 +35,7 @@ COMMANDS = {
     "ship": "Send what a server logs to the store, beside it in its pod.",
     "receive": "Receive alerts, pushes and notifications in a cluster, and watch Rollouts.",
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
-    "demo": "Show the whole ring in about a minute.",
+    "demo": "Show the whole ring on a year of real flights, in a minute or two.",
     "pr": "List, show, merge and close pull requests of the env repo.",
     "env": "Begin an env repo for a cluster, and check it as its CI does before a merge.",
     "unban": "Lift the ban of a model with its serving settings.",

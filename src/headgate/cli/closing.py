@@ -10,6 +10,7 @@ from headgate.contract.times import show_window
 from headgate.errors import HeadgateError
 from headgate.local.rollout import Tell
 from headgate.names import Name, short
+from headgate.wording import counted
 
 
 async def close_the_loop(project: Project, environment: Name, tell: Tell, every_seconds: float) -> None:
@@ -57,7 +58,7 @@ def summary(found: Observation) -> str:
     report = found.drift
     drifted = [one.column for one in report.columns if one.outcome == "drifted"]
     few = f" of {report.rows_needed:,} needed" if report.rows < report.rows_needed else ""
-    parts = [f"{show_window(report.window)}: {report.rows:,} rows{few}"]
+    parts = [f"{show_window(report.window)}: {counted(report.rows, 'row')}{few}"]
     parts += [f"drifted: {', '.join(drifted[:5])}"] if drifted else []
     parts += [f"{one.metric} {one.value:.4f}, {one.reference:.4f} at the gate" for one in found.metrics]
     fired = [signal.rule for signal in found.signals if signal.fired]

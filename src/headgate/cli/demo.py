@@ -76,6 +76,7 @@ def demo(
     playable(open_project(service, root))
     empty(root)
     told = Demo(service, root, start, end, out)
+    say(f"Training the first model, to go live on {live_from}; then its year is replayed until {until}.")
     with told.teller.timeline:
         asyncio.run(told.play())
     where = f"-s {from_here(service)} -w {from_here(root)}"

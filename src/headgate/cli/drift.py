@@ -22,6 +22,7 @@ from headgate.errors import PermanentError
 from headgate.records.live import ColumnDrift, Observed
 from headgate.records.model import Model
 from headgate.specs.reading import show_duration
+from headgate.wording import counted
 
 app = typer.Typer(add_completion=False)
 SHOWN = 8
@@ -78,7 +79,7 @@ def summary(observed: Observed) -> str:
     """Return the window as a person reads it: outcome, what moved, and each metric beside the gate's."""
     report, labelled = observed.drift, observed.labelled
     few = f" of {report.rows_needed:,} needed" if report.rows < report.rows_needed else ""
-    counts = f"{report.rows:,} rows served{few}, {labelled.labelled:,} labelled"
+    counts = f"{counted(report.rows, 'row')} served{few}, {labelled.labelled:,} labelled"
     lines = [f"{show_window(report.window)}: {report.outcome.upper().replace(chr(95), chr(32))}, {counts}"]
     moved = [column for column in report.columns if column.outcome == "drifted"]
     lines += [f"  drifted    {column.column}: {column.reason or distance(column)}" for column in moved[:SHOWN]]

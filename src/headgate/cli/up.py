@@ -118,6 +118,8 @@ def example_of(project: Project) -> bytes:
 
     door = Door(project.contract, project.spec)
     rows = pl.DataFrame([example(name, project.contract.columns[name], 1) for name in door.datatypes])
+    texts = [name for name in project.spec.data.id if rows.schema[name] == pl.String]
+    rows = rows.with_columns(pl.col(name).replace("", "example") for name in texts)
     if (time := project.spec.data.time) and time in rows.columns:
         now = pl.lit(project.clock().replace(microsecond=0, tzinfo=None))
         rows = rows.with_columns(now.cast(rows[time].dtype).alias(time))
