@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from headgate.adapters.forges.dialect import Comment, Pull, Status, parsed
+from headgate.adapters.forges.family import GitHubFamily
 from headgate.adapters.forges.rest import RefusedError, Request
 from headgate.names import Commit
 
@@ -61,25 +62,17 @@ class GiteaStatus(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Gitea:
+class Gitea(GitHubFamily):
     """`gitea+https://host/owner/repo`."""
 
-    root: str
-    path: str
     name: ClassVar[str] = "gitea"
     user: ClassVar[str] = "headgate"
-    heads: ClassVar[str] = "refs/pull/*/head"
     per_page: ClassVar[Mapping[str, str]] = {"limit": "50"}
     detail_limit: ClassVar[int] = 1000
-    styles: ClassVar[tuple[str, ...]] = ("merge", "squash")
 
     @property
     def api(self) -> str:
         return f"{self.root}/api/v1/repos/{quote(self.path)}"
-
-    @property
-    def git(self) -> str:
-        return f"{self.root}/{quote(self.path)}.git"
 
     def headers(self, token: str) -> Mapping[str, str]:
         return {"Authorization": f"token {token}"}
@@ -93,27 +86,12 @@ class Gitea:
         found = parsed(content, list[GiteaPull], self.name)
         return [pull_of(one) for one in found if one.base.label == "main" and one.head.repo_id == one.base.repo_id]
 
-    def pull(self, number: int) -> Request:
-        return Request("GET", f"/pulls/{number}")
-
     def read_pull(self, content: bytes) -> Pull:
         return pull_of(parsed(content, GiteaPull, self.name))
-
-    def open(self, branch: str, title: str, body: str) -> Request:
-        return Request("POST", "/pulls", {"head": branch, "base": "main", "title": title, "body": body})
-
-    def edit(self, number: int, title: str, body: str) -> Request:
-        return Request("PATCH", f"/pulls/{number}", {"title": title, "body": body})
-
-    def close(self, number: int) -> Request:
-        return Request("PATCH", f"/pulls/{number}", {"state": "closed"})
 
     def merge(self, pull: Pull, message: str, style: str) -> Request:
         body = {"Do": style, "MergeTitleField": message, "head_commit_id": pull.head}
         return Request("POST", f"/pulls/{pull.number}/merge", body)
-
-    def comments(self, number: int) -> Request:
-        return Request("GET", f"/issues/{number}/comments")
 
     def every_comment(self) -> Request | None:
         return Request("GET", "/issues/comments")
@@ -122,19 +100,12 @@ class Gitea:
         found = parsed(content, list[GiteaComment], self.name)
         return [Comment(number_of(one.pull_request_url or one.issue_url), one.body) for one in found]
 
-    def comment(self, number: int, text: str) -> Request:
-        return Request("POST", f"/issues/{number}/comments", {"body": text})
-
     def statuses(self, commit: Commit) -> Request:
         return Request("GET", f"/statuses/{commit}")
 
     def read_statuses(self, content: bytes) -> list[Status]:
         found = parsed(content, list[GiteaStatus], self.name)
         return [Status(one.context, STATES.get(one.status, "failure"), one.description, one.id) for one in found]
-
-    def set_status(self, commit: Commit, status: Status, before: Status | None) -> list[Request]:  # noqa: ARG002 - the newest wins
-        body = {"context": status.context, "state": status.state, "description": status.detail}
-        return [Request("POST", f"/statuses/{commit}", body)]
 
     def is_passing(self, refusal: RefusedError) -> bool:
         return "try again later" in refusal.said or "push out of date" in refusal.said

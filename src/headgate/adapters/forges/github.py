@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from headgate.adapters.forges.dialect import Comment, Pull, Status, parsed
+from headgate.adapters.forges.family import GitHubFamily
 from headgate.adapters.forges.rest import RefusedError, Request
 from headgate.names import Commit
 
@@ -72,17 +73,13 @@ class Combined(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class GitHub:
+class GitHub(GitHubFamily):
     """`github+https://github.com/owner/repo`, or an Enterprise Server's host."""
 
-    root: str
-    path: str
     name: ClassVar[str] = "github"
     user: ClassVar[str] = "x-access-token"
-    heads: ClassVar[str] = "refs/pull/*/head"
     per_page: ClassVar[Mapping[str, str]] = {"per_page": "100"}
     detail_limit: ClassVar[int] = 140
-    styles: ClassVar[tuple[str, ...]] = ("merge", "squash")
 
     @property
     def server(self) -> str:
@@ -92,10 +89,6 @@ class GitHub:
     @property
     def api(self) -> str:
         return f"{self.server}/repos/{quote(self.path)}"
-
-    @property
-    def git(self) -> str:
-        return f"{self.root}/{quote(self.path)}.git"
 
     def headers(self, token: str) -> Mapping[str, str]:
         return {
@@ -112,27 +105,12 @@ class GitHub:
     def read_pulls(self, content: bytes) -> list[Pull]:
         return [pull_of(one) for one in parsed(content, list[GitHubPull], self.name) if is_own(one)]
 
-    def pull(self, number: int) -> Request:
-        return Request("GET", f"/pulls/{number}")
-
     def read_pull(self, content: bytes) -> Pull:
         return pull_of(parsed(content, GitHubPull, self.name))
-
-    def open(self, branch: str, title: str, body: str) -> Request:
-        return Request("POST", "/pulls", {"head": branch, "base": "main", "title": title, "body": body})
-
-    def edit(self, number: int, title: str, body: str) -> Request:
-        return Request("PATCH", f"/pulls/{number}", {"title": title, "body": body})
-
-    def close(self, number: int) -> Request:
-        return Request("PATCH", f"/pulls/{number}", {"state": "closed"})
 
     def merge(self, pull: Pull, message: str, style: str) -> Request:
         body = {"commit_title": message, "commit_message": "", "sha": pull.head, "merge_method": style}
         return Request("PUT", f"/pulls/{pull.number}/merge", body)
-
-    def comments(self, number: int) -> Request:
-        return Request("GET", f"/issues/{number}/comments")
 
     def every_comment(self) -> Request | None:
         return Request("GET", "/issues/comments", params={"sort": "created", "direction": "asc"})
@@ -141,19 +119,12 @@ class GitHub:
         found = parsed(content, list[GitHubComment], self.name)
         return [Comment(int(one.issue_url.rpartition("/")[2]), one.body) for one in found]
 
-    def comment(self, number: int, text: str) -> Request:
-        return Request("POST", f"/issues/{number}/comments", {"body": text})
-
     def statuses(self, commit: Commit) -> Request:
         return Request("GET", f"/commits/{commit}/status")
 
     def read_statuses(self, content: bytes) -> list[Status]:
         found = parsed(content, Combined, self.name).statuses
         return [Status(one.context, STATES.get(one.state, "failure"), one.description or "", one.id) for one in found]
-
-    def set_status(self, commit: Commit, status: Status, before: Status | None) -> list[Request]:  # noqa: ARG002
-        body = {"context": status.context, "state": status.state, "description": status.detail}
-        return [Request("POST", f"/statuses/{commit}", body)]
 
     def is_passing(self, refusal: RefusedError) -> bool:
         return PASSING in refusal.said
