@@ -10,7 +10,9 @@ import msgspec
 import headgate.serve.protocol as v2
 from headgate import measures
 from headgate.names import short
+from headgate.serve import v1
 from headgate.serve.body import DisconnectedError, Receive, Scope, Send, read_body
+from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
 from headgate.serve.faults import DELAY, FAIL, FaultPlan
 from headgate.serve.meters import Meters
@@ -35,6 +37,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A body that takes longer to come is answered with 408."""
     in_flight: int = 128
     """Requests at a time; further ones are shed with 503, to be tried again after a second."""
+    rows: int = 100_000
+    """Rows of one request: more are a batch, and `headgate score` is made for those."""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +60,7 @@ class App:
         self.signature = served.predictor.loaded.signature
         self.service = str(self.signature.service)
         self.version = short(served.predictor.loaded.sha256)
-        self.path = f"/v2/models/{self.service}/infer"
+        self.dialects = self.paths()
         self.in_flight: Callable[[], int] = lambda: 0
         """Set by the server, which knows how many requests it holds."""
         self.draining = False
@@ -70,13 +74,23 @@ class App:
             is_ready=lambda: not self.draining,
         )
 
+    def paths(self) -> dict[str, Dialect]:
+        """Return where predictions are asked for, and in which words."""
+        model, plain = f"/v2/models/{self.service}", Dialect(v2.decode, v2.encode)
+        return {
+            f"{model}/infer": plain,
+            f"{model}/versions/{self.version}/infer": plain,
+            f"/v1/models/{self.service}:predict": Dialect(v1.translator(self.served.door, self.limits.rows), v1.encode),
+        }
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == self.path and scope["method"] == "POST":
-            await self.infer(scope, receive, send)
+        dialect = self.dialects.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if dialect:
+            await self.infer(scope, receive, send, dialect)
         else:
             await self.pages.starlette(scope, receive, send)
 
-    async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def infer(self, scope: Scope, receive: Receive, send: Send, dialect: Dialect) -> None:
         """Answer one request, whatever it is; only a client that left gets nothing."""
         began = time.perf_counter()
         code, headers = 200, [(measures.MODEL_HEADER.encode(), self.version.encode())]
@@ -84,7 +98,7 @@ class App:
             self.shed()
             body = await read_body(scope, receive, self.limits.body_bytes, self.limits.body_seconds)
             began = time.perf_counter()
-            content = await self.answer(body, headers)
+            content = await self.answer(body, headers, dialect)
         except DisconnectedError:
             return
         except RefusalError as err:
@@ -101,15 +115,22 @@ class App:
         if self.in_flight() > self.limits.in_flight:
             raise RefusalError("too many requests at a time; try again in a second", status=503, reason="overload")
 
-    async def answer(self, body: bytes, headers: Headers) -> bytes:
-        request = v2.decode(body)
+    async def answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:
+        request = dialect.decode(body)
         rows = self.served.door.admit(request)
+        self.refuse_too_many(rows)
         if fault := self.served.faults.next():
             headers.append((measures.FAULT_HEADER.encode(), fault.encode()))
             await self.spoil(fault)
         if rows.count > INLINE_ROWS:
-            return await asyncio.to_thread(self.compute, request, rows)
-        return self.compute(request, rows)
+            return await asyncio.to_thread(self.compute, request, rows, dialect)
+        return self.compute(request, rows, dialect)
+
+    def refuse_too_many(self, rows: Admitted) -> None:
+        if rows.count > self.limits.rows:
+            raise RefusalError(
+                f"the request has {rows.count:,} rows; at most {self.limits.rows:,} are answered at a time"
+            )
 
     async def spoil(self, fault: str) -> None:
         self.served.meters.spoiled(fault)
@@ -118,14 +139,14 @@ class App:
         if fault == DELAY:
             await asyncio.sleep(self.served.faults.delay_seconds)
 
-    def compute(self, request: v2.Request, rows: Admitted) -> bytes:
+    def compute(self, request: v2.Request, rows: Admitted, dialect: Dialect) -> bytes:
         """Return the encoded answer; it is recorded first."""
         served = self.served
         scores = served.predictor.predict(served.door.frame(rows))
         outputs = outputs_of(scores, self.signature, frozenset(output.name for output in request.outputs))
         if served.recorder:
             served.recorder.record(rows, scores.tolist())
-        return v2.encode(v2.Response(self.service, self.version, outputs, request.id))
+        return dialect.encode(v2.Response(self.service, self.version, outputs, request.id))
 
     async def reply(self, send: Send, code: int, content: bytes, headers: Headers) -> None:
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]

@@ -19,6 +19,8 @@ from headgate.serve.predictor import metadata_of
 from headgate.serve.refusal import quoted
 
 MODEL = "/v2/models/{model}"
+VERSION = MODEL + "/versions/{version}"
+V1 = "/v1/models"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -44,9 +46,13 @@ class Pages:
                 Route("/v2", self.server),
                 Route("/v2/health/live", self.live),
                 Route("/v2/health/ready", self.ready),
-                Route(MODEL, self.about),
-                Route(MODEL + "/ready", self.ready),
-                Route(MODEL + "/infer", self.infer, methods=["POST"]),
+                *(Route(path, self.about) for path in (MODEL, VERSION)),
+                *(Route(path + "/ready", self.ready) for path in (MODEL, VERSION)),
+                *(Route(path + "/infer", self.infer, methods=["POST"]) for path in (MODEL, VERSION)),
+                Route("/", self.alive),
+                Route(V1, self.models),
+                Route(V1 + "/{model}:predict", self.infer, methods=["POST"]),
+                Route(V1 + "/{model}", self.ready),
                 Route("/metrics", self.metrics),
             ],
             exception_handlers={HTTPException: self.refused},
@@ -63,12 +69,20 @@ class Pages:
         ready = self.is_ready()
         return self.document({"name": self.service, "ready": ready}, 200 if ready else 503)
 
+    async def alive(self, _request: Request) -> Response:
+        """Answer as V1 asks whether a server lives."""
+        return self.document({"status": "alive"})
+
+    async def models(self, _request: Request) -> Response:
+        """Answer as V1 asks for names."""
+        return self.document({"models": [self.service]})
+
     async def about(self, request: Request) -> Response:
         self.refuse_other_models(request)
         return self.json(self.metadata)
 
     async def infer(self, request: Request) -> Response:
-        """Refuse another model's name; this model's requests never come here."""
+        """Refuse another model's name or version; this model's requests never come here."""
         self.refuse_other_models(request)
         raise HTTPException(404)
 
@@ -80,10 +94,13 @@ class Pages:
         if name != self.service:
             hint = did_you_mean(name, [self.service])
             raise HTTPException(404, f"no model {quoted(name)} here; there is {self.service!r}.{hint}")
+        version = request.path_params.get("version", self.model)
+        if version != self.model:
+            raise HTTPException(404, f"no version {quoted(version)} of {name!r} here; there is {self.model!r}")
 
     async def refused(self, request: Request, err: Exception) -> Response:
         status, detail = (err.status_code, err.detail) if isinstance(err, HTTPException) else (500, "")
-        if status != 404 or not detail.startswith("no model"):
+        if status != 404 or not detail.startswith(("no model", "no version")):
             detail = f"{request.method} {quoted(request.url.path)} is not answered here"
         return self.json(v2.error(detail), status)
 

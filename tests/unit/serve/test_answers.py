@@ -220,9 +220,11 @@ def test_the_pages_of_the_protocol_are_there(server: Running) -> None:
         ("POST", "/v2/models/..%2f..%2fetc/infer", 404, "not answered here"),
         ("GET", "/v2/models/x/ready", 404, "no model 'x'"),
         ("POST", "/v2/models/x/infer", 404, "no model 'x'"),
+        ("POST", "/v2/models/rides/versions/1/infer", 404, "no version '1' of 'rides' here; there is '"),
+        ("GET", "/v2/models/rides/versions/1", 404, "no version '1' of 'rides' here; there is '"),
         ("GET", INFER, 405, "not answered here"),
         ("DELETE", "/v2", 405, "not answered here"),
-        ("GET", "/", 404, "not answered here"),
+        ("GET", "/v3", 404, "not answered here"),
         ("GET", "/" + "x" * 1000, 404, "not answered here"),
     ],
 )
