@@ -15,6 +15,7 @@ from cluster.site import Site, program
 
 ROOT = Path(__file__).parents[2]
 HEADGATE = "docker.io/library/headgate:dev"  # what `headgate:dev` means to Kubernetes
+RELEASE = "docker.io/library/headgate:0.1.0"  # the same image by the name that the charts have
 EXECUTOR = f"quay.io/argoproj/argoexec:{programs()['argo-workflows'].version}"
 SUITE = "bookworm"  # of the Dockerfile's base image; its python3 is 3.11
 PACKAGES = "python3,ca-certificates,tzdata"
@@ -60,6 +61,13 @@ def with_package(name: str, requirement: str) -> Image:
     whole = headgate()
     made = layer("package", requirement, lambda work: _install(work / SITE, "--no-deps", requirement))
     return replace(whole, name=name, layers=[*whole.layers, made])
+
+
+def load_headgate(site: Site) -> None:
+    """Make Headgate's image what the checkout is now, by both its names; pods that start from here on run it."""
+    own = headgate()
+    for name in (HEADGATE, RELEASE):
+        load(site, replace(own, name=name))
 
 
 def load(site: Site, image: Image) -> None:

@@ -73,7 +73,7 @@ class Cluster:
 
     def import_headgate(self) -> None:
         """Make `headgate:dev` what the checkout is now; pods that start from here on run it."""
-        images.load(self.site, images.headgate())
+        images.load_headgate(self.site)
 
     def look(self, *spaces: str) -> str:
         """Return what a person would look at first after a failure: objects, events, and logs of the pods."""

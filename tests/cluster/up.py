@@ -38,7 +38,7 @@ def image_pause(site: Site) -> None:
 
 def image_headgate(site: Site) -> None:
     """Import Headgate as the checkout is now."""
-    images.load(site, images.headgate())
+    images.load_headgate(site)
 
 
 def image_executor(site: Site) -> None:

@@ -33,6 +33,9 @@
 {{- if and $values.autoscaling (gt (int $values.autoscaling.min) (int $values.autoscaling.max)) -}}
 {{- fail (printf "serving.yaml: autoscaling.min %v is more than autoscaling.max %v" $values.autoscaling.min $values.autoscaling.max) -}}
 {{- end -}}
+{{- if lt (include "headgate.seconds" (list "serving.yaml: log_every" $values.log_every) | int) 1 -}}
+{{- fail (printf "serving.yaml: log_every is %q; expected more than nothing" $values.log_every) -}}
+{{- end -}}
 {{- include "headgate.checks.canary" . -}}
 {{- end }}
 

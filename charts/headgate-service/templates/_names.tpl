@@ -32,7 +32,7 @@ a controller that is busy with the one may miss the other for good (Argo Rollout
 {{- define "headgate.marks" -}}
 {{- $chart := list .Values.chart .Values.runtime (eq .Values.mode "kserve" | ternary "" .Values.mode) .Values.image -}}
 model: {{ include "headgate.sha256" . }}
-serving: {{ pick .Values "replicas" "threads" "faults" "resources" "log_answers" "autoscaling" "node_selector" "tolerations" | toJson | quote }}
+serving: {{ pick .Values "replicas" "threads" "faults" "resources" "log_answers" "log_every" "autoscaling" "node_selector" "tolerations" | toJson | quote }}
 chart: {{ $chart | compact | join "/" | quote }}
 {{- end }}
 

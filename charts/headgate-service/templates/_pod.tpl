@@ -46,6 +46,7 @@ seccompProfile:
     - --name={{ .Release.Name }}
     - --environment={{ .Values.environment }}
     - --store={{ .Values.store }}
+    - --every={{ include "headgate.seconds" (list "serving.yaml: log_every" .Values.log_every) }}
   envFrom:
     - secretRef:
         name: headgate-store

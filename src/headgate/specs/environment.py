@@ -99,8 +99,10 @@ class Serving(Spec, frozen=True, kw_only=True):
     """The canary plan; it wins over the one of service.yaml, which a cluster does not see."""
     resources: Resources = field(default_factory=Resources)
     """What one pod gets."""
-    log_answers: bool = False
+    log_answers: bool = True
     """Send every answer to the store, by a container beside the server: drift and labels are measured by them."""
+    log_every: timedelta = timedelta(minutes=5)
+    """How often they are sent: so much a pod that is killed takes along. One that is asked to end sends its last."""
     autoscaling: Autoscaling | None = None
     """How many pods there are, by load; none: `replicas`."""
     node_selector: dict[str, str] = field(default_factory=dict)

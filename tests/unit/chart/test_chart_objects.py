@@ -333,7 +333,7 @@ def test_a_closed_network_lets_in_who_is_named_and_out_to_where_is_said() -> Non
 
 def test_both_modes_send_the_answers_to_the_store_alike(tmp_path: Path) -> None:
     """By a container that outlives the server in its pod; the environment and the store are this service's own."""
-    logged = edited(tmp_path, "kserve-traefik", {"serving.yaml": {"log_answers": True}})
+    logged = edited(tmp_path, "kserve-traefik", {"serving.yaml": {"log_every": "PT1M30S"}})
     (carried,) = one(rendered(logged), "InferenceService")["spec"]["predictor"]["initContainers"]
     pod = one(objects("fastapi-traefik"), "Rollout")["spec"]["template"]["spec"]
     own = pod["initContainers"][1]
@@ -343,13 +343,15 @@ def test_both_modes_send_the_answers_to_the_store_alike(tmp_path: Path) -> None:
         key: own[key] for key in own if key not in different
     }
     assert carried["restartPolicy"] == "Always"
-    assert carried["args"] == ["--log-dir=/answers", "--name=flights", "--environment=prod", "--store=s3://headgate"]
+    whose = ["--name=flights", "--environment=prod", "--store=s3://headgate"]
+    assert carried["args"] == ["--log-dir=/answers", *whose, "--every=90"]
     assert "--log-dir=/answers" in pod["containers"][0]["args"]
 
 
-def test_answers_that_nobody_asked_for_are_not_logged() -> None:
+def test_answers_that_nobody_wants_are_not_logged(tmp_path: Path) -> None:
     """No log, no container beside the server."""
-    predictor = one(objects("kserve-traefik"), "InferenceService")["spec"]["predictor"]
+    silent = edited(tmp_path, "kserve-traefik", {"serving.yaml": {"log_answers": False}})
+    predictor = one(rendered(silent), "InferenceService")["spec"]["predictor"]
 
     assert "initContainers" not in predictor
     assert not [word for word in predictor["model"]["args"] if word.startswith("--log-dir")]

@@ -148,6 +148,7 @@ REFUSED: dict[str, tuple[str, dict[str, dict[str, Any]], str]] = {
     "no name of its own": ("kserve-traefik", {"environment.yaml": {"environment": None}}, "environment is missing"),
     "no gateway": ("kserve-istio", {"environment.yaml": {"gateway": None}}, "router istio needs <namespace>/<name>"),
     "a length of nothing": ("kserve-traefik", {"serving.yaml": {"canary": {"pause": "PT"}}}, 'canary.pause is "PT"'),
+    "answers sent without a pause": ("kserve-traefik", {"serving.yaml": {"log_every": "PT0S"}}, 'log_every is "PT0S"'),
     "a deadline of nothing": (
         "kserve-traefik",
         {"serving.yaml": {"canary": {"deadline": "PT0S"}}},
