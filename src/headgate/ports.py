@@ -160,3 +160,6 @@ class Cluster(Protocol):
 
     def promote(self, rollout: Rollout) -> None:
         """Skip the remaining steps of this very revision; MovedError when the Rollout has another one meanwhile."""
+
+    def touch(self, rollout: Rollout, words: str) -> None:
+        """Have its controller look at a Rollout anew, by words it has not read; MovedError when it has other pods."""

@@ -88,6 +88,28 @@ def rollout(server: ApiServer, **status: Any) -> dict[str, Any]:
     )
 
 
+def analysis(server: ApiServer, owner: dict[str, Any], status: dict[str, Any]) -> None:
+    """Create an AnalysisRun of the first step of a Rollout's canary."""
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": "Rollout",
+        "name": "flights",
+        "uid": owner["metadata"]["uid"],
+    }
+    created(
+        server,
+        "AnalysisRun",
+        "flights-bbb-2-2",
+        metadata={
+            "labels": {"rollouts-pod-template-hash": "bbb", "step-index": "2"},
+            "annotations": {"rollout.argoproj.io/revision": "2", "headgate.dev/model": "b" * 64},
+            "ownerReferences": [reference],
+        },
+        spec={"metrics": [{"name": "errors", "provider": {}}]},
+        status=status,
+    )
+
+
 TEMPLATE = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "x", "image": "x"}]}}
 
 
@@ -111,25 +133,8 @@ def test_a_rollout_says_where_it_is(server: ApiServer, real: KubernetesCluster) 
     """Marks, pods, weights by step, and what its AnalysisRuns said."""
     canary = {"weights": {"canary": {"weight": 10}, "stable": {"weight": 90}}}
     owner = rollout(server, canary=canary, abortedAt=AT, abort=True, observedGeneration="1")
-    reference = {
-        "apiVersion": owner["apiVersion"],
-        "kind": "Rollout",
-        "name": "flights",
-        "uid": owner["metadata"]["uid"],
-    }
     result = {"name": "errors", "phase": "Failed", "measurements": [{"phase": "Failed", "value": "[1]"}]}
-    created(
-        server,
-        "AnalysisRun",
-        "flights-bbb-2-2",
-        metadata={
-            "labels": {"rollouts-pod-template-hash": "bbb", "step-index": "2"},
-            "annotations": {"rollout.argoproj.io/revision": "2", "headgate.dev/model": "b" * 64},
-            "ownerReferences": [reference],
-        },
-        spec={"metrics": [{"name": "errors", "provider": {}}]},
-        status={"phase": "Failed", "startedAt": AT, "completedAt": AT, "metricResults": [result]},
-    )
+    analysis(server, owner, {"phase": "Failed", "startedAt": AT, "completedAt": AT, "metricResults": [result]})
 
     (found,), unreadable = real.rollouts()
 
@@ -139,6 +144,43 @@ def test_a_rollout_says_where_it_is(server: ApiServer, real: KubernetesCluster) 
     assert (found.marks.model, found.marks.serving, found.settled) == ("b" * 64, '{"replicas": 2}', True)
     assert found.aborted_at is not None
     assert [(one.phase, one.step, one.measured[0].value) for one in found.judged] == [("Failed", 2, "[1]")]
+
+
+def test_an_abort_is_never_seen_without_its_reason(server: ApiServer) -> None:
+    """An analysis fails and its Rollout aborts between the two lists: an abort without a failure would blame nobody."""
+    owner = rollout(server)
+
+    class Meanwhile(KubernetesCluster):
+        listed = 0
+
+        def items(self, namespace: str, plural: str, selector: str = "") -> Iterator[bytes]:
+            self.listed += 1
+            if self.listed == 2:
+                analysis(server, owner, {"phase": "Failed", "startedAt": AT, "completedAt": AT})
+                status = {"status": {"abortedAt": AT}}
+                server.custom().patch_namespaced_custom_object_status(*GROUP, "rollouts", "flights", status)
+            return super().items(namespace, plural, selector)
+
+    (found,), _ = Meanwhile(server.api(RECEIVER), (NAMESPACE,), NAMESPACE).rollouts()
+    for plural in ("rollouts", "analysisruns"):
+        server.custom().delete_collection_namespaced_custom_object(*GROUP, plural)
+
+    assert (found.aborted_at, [one.phase for one in found.judged]) == (None, ["Failed"])
+
+
+def test_a_metric_says_how_its_last_measurement_ended(server: ApiServer, real: KubernetesCluster) -> None:
+    """As Rollouts writes it when a run is terminated that only heard errors: the metric reads `Successful`."""
+    owner = rollout(server)
+    erred = {"name": "errors", "phase": "Successful", "error": 2, "measurements": [{"phase": "Error", "value": ""}]}
+    never = {"name": "p99", "phase": "Successful"}
+    analysis(server, owner, {"phase": "Successful", "startedAt": AT, "metricResults": [erred, never]})
+
+    (found,), _ = real.rollouts()
+
+    assert [(one.phase, one.last) for one in found.judged[0].measured] == [
+        ("Successful", "Error"),
+        ("Successful", "Pending"),
+    ]
 
 
 def test_an_unreadable_object_harms_no_other(server: ApiServer, real: KubernetesCluster) -> None:
@@ -162,6 +204,21 @@ def test_flags_are_set_on_the_pods_that_were_looked_at(server: ApiServer, real: 
 
     status = server.custom().get_namespaced_custom_object(*GROUP, "rollouts", "flights")["status"]
     assert (status["promoteFull"], status["abort"]) == (True, True)
+
+
+def test_a_touch_is_news_each_time(server: ApiServer, real: KubernetesCluster) -> None:
+    """A new version of the object, which its controller hears of, and nothing of its spec."""
+    rollout(server)
+    (seen,), _ = real.rollouts()
+    custom = server.custom()
+    found = [custom.get_namespaced_custom_object(*GROUP, "rollouts", "flights")["metadata"]]
+
+    for words in ("not seen for 16 s", "not seen for 40 s"):
+        real.touch(seen, words)
+        found.append(custom.get_namespaced_custom_object(*GROUP, "rollouts", "flights")["metadata"])
+
+    assert len({one["resourceVersion"] for one in found}) == 3
+    assert len({one["generation"] for one in found}) == 1
 
 
 def test_other_pods_than_those_looked_at_are_left_alone(server: ApiServer, real: KubernetesCluster) -> None:

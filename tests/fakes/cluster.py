@@ -26,6 +26,7 @@ class MemoryCluster(Cluster):
         self.down = False
         self.aborted: list[str] = []
         self.promoted: list[str] = []
+        self.touched: list[str] = []
 
     def rollouts(self) -> tuple[list[Rollout], list[Unreadable]]:
         self.answer()
@@ -61,6 +62,10 @@ class MemoryCluster(Cluster):
         if self.kept[rollout.service].current != rollout.current:
             raise MovedError("it has another revision meanwhile")
         self.promoted.append(rollout.current)
+
+    def touch(self, rollout: Rollout, words: str) -> None:
+        self.answer()
+        self.touched.append(words)
 
     def answer(self) -> None:
         if self.down:

@@ -37,19 +37,27 @@ class KubernetesCluster:
         found: list[Rollout] = []
         unreadable: list[Unreadable] = []
         for namespace in self.namespaces:
-            judged: dict[str, list[Examination]] = {}
-            for raw in self.items(namespace, "analysisruns"):
-                if isinstance(run := reading.readable(raw, reading.examination), Unreadable):
-                    unreadable.append(run)
-                elif run:
-                    judged.setdefault(run[0], []).append(run[1])
+            bare: list[Rollout] = []
             for raw in self.items(namespace, "rollouts", PART_OF):
                 if isinstance(rollout := reading.readable(raw, reading.rollout), Unreadable):
                     unreadable.append(rollout)
                 else:
-                    runs = tuple(judged.get(rollout.name, ()))
-                    found.append(msgspec.structs.replace(rollout, examinations=runs))
+                    bare.append(rollout)
+            judged = self.judged(namespace, unreadable)
+            found += [
+                msgspec.structs.replace(rollout, examinations=tuple(judged.get(rollout.name, ()))) for rollout in bare
+            ]
         return found, unreadable
+
+    def judged(self, namespace: str, unreadable: list[Unreadable]) -> dict[str, list[Examination]]:
+        """Return the AnalysisRuns by Rollout: asked after these, so that an abort never stands without its reason."""
+        found: dict[str, list[Examination]] = {}
+        for raw in self.items(namespace, "analysisruns"):
+            if isinstance(run := reading.readable(raw, reading.examination), Unreadable):
+                unreadable.append(run)
+            elif run:
+                found.setdefault(run[0], []).append(run[1])
+        return found
 
     def workflows(self) -> tuple[list[Workflow], list[Unreadable]]:
         read = [
@@ -69,11 +77,15 @@ class KubernetesCluster:
     def promote(self, rollout: Rollout) -> None:
         self.set_status(rollout, "promoteFull", gone_is_fine=False)
 
-    def set_status(self, rollout: Rollout, field: str, *, gone_is_fine: bool) -> None:
-        """Set a flag of a Rollout's status, if its newest pods still are those that were looked at."""
+    def touch(self, rollout: Rollout, words: str) -> None:
+        # its controller reads it anew when it hears of any change, and then writes a message of its own
+        self.set_status(rollout, "message", gone_is_fine=True, value=words)
+
+    def set_status(self, rollout: Rollout, field: str, *, gone_is_fine: bool, value: str | bool = True) -> None:
+        """Set a field of a Rollout's status, if its newest pods still are those that were looked at."""
         patch = [
             {"op": "test", "path": "/status/currentPodHash", "value": rollout.current},
-            {"op": "add", "path": f"/status/{field}", "value": True},
+            {"op": "add", "path": f"/status/{field}", "value": value},
         ]
         path = f"{path_of(rollout.namespace, 'rollouts')}/{rollout.name}/status"
         fine = (404,) if gone_is_fine else ()

@@ -49,4 +49,11 @@ class Promote(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Action = Mark | Tag | Merge | Abort | Promote | Open | Update | Comment | Close | Nothing
+class Touch(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a Rollout's controller look at it anew: it has not seen what it should run."""
+
+    rollout: Rollout
+    reason: str
+
+
+Action = Mark | Tag | Merge | Abort | Promote | Touch | Open | Update | Comment | Close | Nothing

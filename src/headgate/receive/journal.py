@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from headgate.errors import HeadgateError
 from headgate.propose.actions import Close, Comment, Open, Update
-from headgate.receive.actions import Abort, Action, Mark, Merge, Promote, Tag
+from headgate.receive.actions import Abort, Action, Mark, Merge, Promote, Tag, Touch
 from headgate.receive.retraining import Weighed
 from headgate.receive.watch import Looked
 
@@ -58,6 +58,8 @@ def said(action: Action) -> str:
             return f"aborted {rollout.environment}/{rollout.service}: {reason}"
         case Promote(rollout=rollout, reason=reason):
             return f"promote {rollout.environment}/{rollout.service}: {reason}"
+        case Touch(rollout=rollout, reason=reason):
+            return f"touched {rollout.namespace}/{rollout.name}: {reason}"
         case _:
             return asked(action)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from headgate.errors import HeadgateError
 from headgate.ports import Cluster, Forge
 from headgate.propose.actions import Close, Comment, Open, Update
-from headgate.receive.actions import Abort, Action, Mark, Merge, Promote, Tag
+from headgate.receive.actions import Abort, Action, Mark, Merge, Promote, Tag, Touch
 from headgate.receive.books import Books
 from headgate.records.codec import encode
 
@@ -34,6 +34,8 @@ def do(action: Action, books: Books, cluster: Cluster) -> None:
             cluster.abort(rollout)
         case Promote(rollout=rollout):
             cluster.promote(rollout)
+        case Touch(rollout=rollout, reason=reason):
+            cluster.touch(rollout, reason)
         case _:
             ask(action, books.forge)
 

@@ -1,7 +1,7 @@
 """What did a Rollout's AnalysisRuns say? One Analysis each, in the words the local ring uses."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Literal
@@ -21,6 +21,7 @@ OUTCOME: dict[Phase, Outcome] = {
     "Pending": "inconclusive",
     "Running": "inconclusive",
 }
+UNANSWERED: tuple[Phase, ...] = ("Pending", "Running", "Inconclusive", "Error")
 BAD, REQUESTS, STABLE = "-bad", "-requests", "-stable"
 """Suffixes of the metrics the chart measures beside a question in dry runs: counts, and stable's share."""
 STABLE_REQUESTS = "stable-requests"
@@ -51,10 +52,23 @@ def analysis(one: Examination, started: datetime, rollout: Rollout, target: Targ
     )
 
 
-def worst(whole: Outcome, answers: Iterable[Answer]) -> Outcome:
+def worst(whole: Outcome, answers: Collection[Answer]) -> Outcome:
     """Return an examination's outcome: no better than its worst answer, and a failure only where Rollouts saw one."""
-    outcomes = {whole, *(found.outcome for found in answers)} - ({"fail"} if whole != "fail" else set())
+    unasked: set[Outcome] = set() if answers else {"inconclusive"}
+    outcomes = {whole, *unasked, *(found.outcome for found in answers)} - ({"fail"} if whole != "fail" else set())
     return next(each for each in OUTCOMES if each in outcomes)
+
+
+def outcome(found: Measured) -> Outcome:
+    """Return what a question was answered with; Rollouts calls successful what it stopped asking before an answer."""
+    unanswered = found.phase == "Successful" and found.last in UNANSWERED
+    return OUTCOME[found.last if unanswered else found.phase]
+
+
+def has_passed(one: Examination) -> bool:
+    """Say whether an examination was answered with yes, each question of it."""
+    asked = [found for found in one.measured if not found.dry]
+    return one.phase == "Successful" and bool(asked) and all(outcome(found) == "pass" for found in asked)
 
 
 def answer(found: Measured, counts: Mapping[str, float | None], plan: Canary) -> Answer:
@@ -65,7 +79,7 @@ def answer(found: Measured, counts: Mapping[str, float | None], plan: Canary) ->
     seen = f"{bad} of {requests} answers {question.about}, {limit:.2%} is allowed" if question and requests else ""
     return Answer(
         question=found.metric,
-        outcome=OUTCOME[found.phase],
+        outcome=outcome(found),
         bad=bad,
         requests=requests,
         share=bad / requests if requests else None,
@@ -73,7 +87,7 @@ def answer(found: Measured, counts: Mapping[str, float | None], plan: Canary) ->
         high=None,
         limit=limit,
         stable_share=counts.get(found.metric + STABLE),
-        detail=seen or found.message or f"{found.metric} was judged {found.phase.lower()}",
+        detail=seen or found.message or f"{found.metric} was judged {outcome(found)}",
     )
 
 
@@ -93,7 +107,7 @@ def number(value: str) -> float | None:
 def weight(rollout: Rollout, step: int | None, plan: Canary) -> int:
     """Return the canary's percentage at a step; beside all steps, at the one after the last that passed."""
     if step is None:
-        passed = [one.step for one in rollout.judged if one.step is not None and one.phase == "Successful"]
+        passed = [one.step for one in rollout.judged if one.step is not None and has_passed(one)]
         begun = [one.step for one in rollout.judged if one.step is not None]
         step = max([*(after + 1 for after in passed), *begun], default=0)
     return rollout.weights[step] if step < len(rollout.weights) else rollout.weight or plan.steps[0]

@@ -14,6 +14,7 @@ from headgate.receive.books import Books, Place
 from headgate.receive.page import Page
 from headgate.receive.perform import perform
 from headgate.receive.plan import alarms, plan
+from headgate.receive.watchdog import Watchdog
 from headgate.records.cluster import Rollout, Unreadable
 
 ROUNDS = 4
@@ -53,6 +54,7 @@ class Watch:
         self.books = books
         self.clock = clock
         self.believed_until: datetime | None = None
+        self.watchdog = Watchdog()
 
     def look(self) -> Looked:
         """Look once at everything and do what is to be done; TransientError when cluster or forge cannot be reached."""
@@ -72,7 +74,16 @@ class Watch:
                 looks.append(self.uphold(rollout, done, troubles))
             except HeadgateError as err:
                 troubles.append(Trouble(where=f"{rollout.namespace}/{rollout.name}", error=err))
+        self.wake(rollouts, done, troubles)
         return Looked(looks=tuple(looks), done=tuple(done), troubles=tuple(troubles))
+
+    def wake(self, rollouts: list[Rollout], done: list[Action], troubles: list[Trouble]) -> None:
+        """Touch the Rollouts whose controller has stopped looking at them."""
+        for touch in self.watchdog.overdue(rollouts, self.clock()):
+            failed = perform([touch], self.books, self.cluster)
+            where = f"{touch.rollout.namespace}/{touch.rollout.name}"
+            troubles += [Trouble(where=where, error=err) for _, err in failed]
+            done += [] if failed else [touch]
 
     def uphold(self, rollout: Rollout, done: list[Action], troubles: list[Trouble]) -> Look:
         """Do what is to be done about one Rollout, round by round, until nothing new is."""

@@ -39,6 +39,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     """The last measurement, as Rollouts prints it: `[1]`."""
     message: str = ""
+    last: Phase = "Successful"
+    """How the last measurement ended, `Pending` without one: a run that is terminated calls the metric successful."""
     dry: bool = False
     """It is measured for people to see and takes no part in the outcome."""
 

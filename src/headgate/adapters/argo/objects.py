@@ -49,6 +49,7 @@ class Named(Struct):
 
 
 class Measurement(Struct):
+    phase: Phase = "Pending"
     value: str = ""
     message: str = ""
 

@@ -115,7 +115,12 @@ def examination(raw: bytes) -> tuple[str, Examination] | None:
 def measured(one: MetricResult) -> Measured:
     last = one.measurements[-1] if one.measurements else Measurement()
     return Measured(
-        metric=one.name, phase=one.phase, value=last.value, message=one.message or last.message, dry=one.dry_run
+        metric=one.name,
+        phase=one.phase,
+        value=last.value,
+        message=one.message or last.message,
+        last=last.phase,
+        dry=one.dry_run,
     )
 
 
