@@ -22,7 +22,8 @@ def argocd(site: Site) -> None:
     repo, redis = f"127.0.0.1:{site.port('repo-server')}", f"127.0.0.1:{site.port('redis')}"
     plain = ["--repo-server", repo, "--repo-server-plaintext", "--redis", redis]
     listen = ["--address", "127.0.0.1", "--port", str(site.port("repo-server")), "--metrics-address", "127.0.0.1"]
-    _role(site, "repo-server", [*listen, "--disable-tls", "--redis", redis])
+    known = ["--revision-cache-expiration", "10s"]  # how late a push may be seen that no webhook tells of
+    _role(site, "repo-server", [*listen, *known, "--disable-tls", "--redis", redis])
     _role(site, "application-controller", [*plain, "--app-resync", "60"])
     here = ["--address", site.gateway, "--port", str(site.port("argocd-web")), "--insecure", "--disable-auth"]
     _role(site, "server", [*here, *plain], f"http://{site.address('argocd-web')}/healthz")
