@@ -3,7 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -51,6 +54,15 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     recorder: Recorder | None
 
 
+class Answer(NamedTuple):
+    """What one request gets, in its dialect."""
+
+    code: int
+    """As HTTP counts them, whatever the dialect."""
+    content: bytes
+    headers: Headers
+
+
 class App:
     """Answers the Open Inference Protocol for one model."""
 
@@ -92,24 +104,30 @@ class App:
 
     async def infer(self, scope: Scope, receive: Receive, send: Send, dialect: Dialect) -> None:
         """Answer one request, whatever it is; only a client that left gets nothing."""
+        read = partial(read_body, scope, receive, self.limits.body_bytes, self.limits.body_seconds)
+        with suppress(DisconnectedError):
+            await self.reply(send, await self.respond(read, dialect))
+
+    async def respond(self, read: Callable[[], Awaitable[bytes]], dialect: Dialect) -> Answer:
+        """Return the answer to what `read` gives, counted; DisconnectedError when nobody waits for one."""
         began = time.perf_counter()
         code, headers = 200, [(measures.MODEL_HEADER.encode(), self.version.encode())]
         try:
             self.shed()
-            body = await read_body(scope, receive, self.limits.body_bytes, self.limits.body_seconds)
+            body = await read()
             began = time.perf_counter()
             content = await self.answer(body, headers, dialect)
         except DisconnectedError:
-            return
+            raise
         except RefusalError as err:
             self.served.meters.rejected(err.reason)
-            code, content = err.status, v2.error(err.message)
+            code, content = err.status, dialect.error(err.message)
             headers += headers_of(err)
         except Exception as err:  # noqa: BLE001 - no single request may end the server
             self.say(err)
-            code, content = 500, v2.error("the model could not answer; the server's log says why")
+            code, content = 500, dialect.error("the model could not answer; the server's log says why")
         self.served.meters.answered(code, time.perf_counter() - began)
-        await self.reply(send, code, content, headers)
+        return Answer(code, content, headers)
 
     def shed(self) -> None:
         if self.in_flight() > self.limits.in_flight:
@@ -148,7 +166,8 @@ class App:
             served.recorder.record(rows, scores.tolist())
         return dialect.encode(v2.Response(self.service, self.version, outputs, request.id))
 
-    async def reply(self, send: Send, code: int, content: bytes, headers: Headers) -> None:
+    async def reply(self, send: Send, answer: Answer) -> None:
+        code, content, headers = answer
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         if self.draining:
             headers.append((b"connection", b"close"))

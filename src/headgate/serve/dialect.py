@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from headgate.serve.protocol import Request, Response
+from headgate.serve.protocol import Request, Response, error
 
 
 class Dialect(NamedTuple):
@@ -12,3 +12,4 @@ class Dialect(NamedTuple):
     decode: Callable[[bytes], Request]
     """RefusalError where the words are not the protocol's."""
     encode: Callable[[Response], bytes]
+    error: Callable[[str], bytes] = error
