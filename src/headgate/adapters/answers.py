@@ -65,12 +65,18 @@ def whole(text: bytes) -> bytes:
     return text[: text.rfind(b"\n") + 1]
 
 
-def bring(store: Store, where: str, folder: Path) -> None:
-    """Bring every piece that is not there yet into a log folder."""
+def days(store: Store, where: str) -> set[str]:
+    """Return the event days of which there are answers."""
+    names = (uri.removeprefix(f"{where}/") for uri in store.uris(f"{where}/"))
+    return {name.partition("/")[0] for name in names if FILE.fullmatch(name)}
+
+
+def bring(store: Store, where: str, folder: Path, first: str, last: str) -> None:
+    """Bring every piece of the days from first to last that is not there yet into a log folder."""
     for uri in store.uris(f"{where}/"):
         name = uri.removeprefix(f"{where}/")
         path = folder / name
-        if FILE.fullmatch(name) and not path.exists():
+        if FILE.fullmatch(name) and first <= path.parent.name <= last and not path.exists():
             with speaking(f"write {str(path)!r}"):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(path, store.get(uri))

@@ -1,12 +1,13 @@
 """headgate drift."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import polars as pl
 import typer
 
 from headgate.cli.exchange import Fields, OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
-from headgate.cli.observations import keep, observed
+from headgate.cli.observations import keep, observed, windows
 from headgate.cli.observing import Observer, aligned
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import (
@@ -18,14 +19,16 @@ from headgate.cli.wiring import (
     open_project,
 )
 from headgate.contract.times import show_window
+from headgate.drift.report import report
 from headgate.errors import PermanentError
-from headgate.records.live import ColumnDrift, Observed
+from headgate.records.dataset import Window
+from headgate.records.live import ColumnDrift, DriftReport, Observed
 from headgate.records.model import Model
-from headgate.specs.reading import show_duration
 from headgate.wording import counted
 
 app = typer.Typer(add_completion=False)
 SHOWN = 8
+DAY = timedelta(days=1)
 
 
 @app.command()
@@ -46,33 +49,56 @@ def drift(
             f"nothing is live in {standing.environment}: there is no champion to compare with",
             next_step="`headgate run`, `headgate pr merge NUMBER`, then `headgate up`",
         )
-    found = measure(project, standing, standing.champion, moment(as_of) or project.clock())
-    keep(project, found)
-    leave(found.drift, out, output, project, summary(found), fields)
+    found, said = measure(project, standing, standing.champion, moment(as_of) or project.clock())
+    text = summary(found) if found else nothing_yet(said, standing.champion)
+    leave(said, out, output, project, text, fields)
 
 
-def measure(project: Project, standing: Standing, champion: Model, now: datetime) -> Observed:
-    """Return what the last window with answers says, all of whose labels could have come by now."""
-    spec = project.spec
-    length, matured = spec.drift.window, now - spec.data.label.matures_after
-    since = first_answer(project, standing)
-    windows = list(aligned(length, since - length, matured)) if since else []
-    observer = Observer(project)
-    for window in reversed(windows):
+def measure(
+    project: Project, standing: Standing, champion: Model, now: datetime
+) -> tuple[Observed | None, DriftReport]:
+    """Keep what the last windows with answers say; return the newest, measured again, or that there was none.
+
+    An earlier window that nobody measured while it was the last is measured too: decisions count windows.
+    """
+    spec, observer, newest = project.spec, Observer(project), None
+    seen = windows(project, standing.environment, champion.sha256)
+    matured = now - spec.data.label.matures_after
+    lately = answered(project, standing.environment, matured)
+    for window in lately:
+        if newest and window.end in seen:
+            continue
         if found := observer.observe(window, standing, champion):
-            return observed(project, standing, champion, found)
-    last = windows[-1] if windows else next(aligned(length, matured - 2 * length, matured), None)
-    raise PermanentError(
-        f"no window of {show_duration(length)} with answers of {champion.sha256[:12]} has matured yet",
-        found=f"windows up to {show_window(last)}" if last else None,
-        next_step="send requests to `headgate up`; a window is judged when it is over and its labels could have come",
+            measured = observed(project, standing, champion, found)
+            keep(project, measured)
+            newest = newest or measured
+    if newest:
+        return newest, newest.drift
+    length = spec.drift.window
+    last = [*aligned(length, matured - 2 * length, matured), *lately[:1]][-1]
+    _, reference, _ = observer.champion(standing, champion)
+    return None, report(pl.DataFrame(), None, reference, spec.drift, last, environment=standing.environment)
+
+
+def answered(project: Project, environment: str, matured: datetime) -> list[Window]:
+    """Return the matured windows with logged answers that decisions still look at, newest first."""
+    length, (_, among) = project.spec.drift.window, project.spec.retrain.needed_of
+    begins = (moment(day) for day in project.answered(environment))
+    days = [day for day in begins if day and day < matured]
+    if not days:
+        return []
+    since = days[-1] + DAY - max(DAY, (among + 1) * length)
+    found = reversed(list(aligned(length, since, min(matured, days[-1] + DAY + length))))
+    return [one for one in found if any(day < one.end and day + DAY > one.start for day in days)]
+
+
+def nothing_yet(said: DriftReport, champion: Model) -> str:
+    """Return what a person reads while no window can be judged."""
+    lately = f"no answer of {champion.sha256[:12]} in the last matured windows"
+    return (
+        f"{show_window(said.window)}: INSUFFICIENT DATA, {lately}\n"
+        "  a window is judged when it is over and its labels could have come; requests go to `headgate up`"
     )
-
-
-def first_answer(project: Project, standing: Standing) -> datetime | None:
-    """Return the day of the first logged answer."""
-    folders = sorted(path.name for path in project.answers(standing.environment).glob("*-*-*") if path.is_dir())
-    return moment(folders[0]) if folders else None
 
 
 def summary(observed: Observed) -> str:

@@ -67,7 +67,7 @@ class Observer:
     def observe(self, window: Window, standing: Standing, champion: Model) -> Observation | None:
         """Return what the window says of the champion; None when it answered nothing in it."""
         project, spec = self.project, self.project.spec
-        predictions = read_log(project.answers(standing.environment), window)
+        predictions = read_log(project.answers(standing.environment, window), window)
         if predictions.is_empty():
             return None
         facts, joined = join(predictions, self.told(window), spec, window)

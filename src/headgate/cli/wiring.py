@@ -170,14 +170,24 @@ class Project:
         """Where an environment's servers log what they answer."""
         return self.workspace.root / "predictions" / environment / self.spec.service
 
-    def answers(self, environment: str) -> Path:
-        """Where an environment's logged answers can be read: those in the bucket that HEADGATE_STORE names as well."""
+    def answers(self, environment: str, window: Window) -> Path:
+        """Where a window's logged answers can be read: those in the bucket that HEADGATE_STORE names as well."""
         folder = self.predictions(environment)
         if os.environ.get("HEADGATE_STORE"):
             from headgate.adapters.answers import bring, place
+            from headgate.serve.log import days_of
 
-            bring(self.store, place(environment, self.spec.service), folder)
+            bring(self.store, place(environment, self.spec.service), folder, *days_of(window))
         return folder
+
+    def answered(self, environment: str) -> list[str]:
+        """Return the event days of which answers were logged, in order."""
+        kept = {path.name for path in self.predictions(environment).glob("*-*-*") if path.is_dir()}
+        if os.environ.get("HEADGATE_STORE"):
+            from headgate.adapters.answers import days, place
+
+            kept |= days(self.store, place(environment, self.spec.service))
+        return sorted(kept)
 
     def evidence(self, standing: Standing, model: Model) -> Evaluation:
         """Return the evaluation that let a once-live model in, as its version.yaml names it."""

@@ -30,6 +30,7 @@ SEGMENT = Segment(
 )
 HEAD = msgspec.json.encode(SEGMENT) + b"\n"
 WHERE = place("prod", "orders")
+ALWAYS = "0000-00-00", "9999-99-99"
 
 
 def line(number: int) -> bytes:
@@ -55,7 +56,7 @@ class Room:
         return Shipping(self.store, self.log, WHERE)
 
     def brought(self) -> list[float]:
-        bring(self.store, WHERE, self.back)
+        bring(self.store, WHERE, self.back, *ALWAYS)
         found = read(self.back)
         return [] if found.is_empty() else found["inputs"].struct.field("weight").sort().to_list()
 
@@ -90,7 +91,7 @@ def test_what_reads_like_the_log_is_the_log(room: Room) -> None:
     """Rows, columns and order."""
     room.write(HEAD + b"".join(map(line, range(5))))
     room.shipping().ship()
-    bring(room.store, WHERE, room.back)
+    bring(room.store, WHERE, room.back, *ALWAYS)
 
     assert read(room.back).equals(read(room.log))
 
@@ -115,14 +116,26 @@ def test_every_line_is_there_once_whoever_was_killed(
     assert room.brought() == [float(one) for one in range(written)]
 
 
+def test_only_the_days_that_are_asked_for_are_brought(room: Room) -> None:
+    """A service that has answered for years has a week measured, not its years."""
+    content = HEAD + line(1)
+    for day in ("2013-04-30", "2013-05-01", "2013-05-07", "2013-05-08"):
+        room.store.put(Uri(f"{WHERE}/{day}/model-1-2-000000000001.jsonl"), content)
+    bring(room.store, WHERE, room.back, "2013-05-01", "2013-05-07")
+
+    assert sorted(path.name for path in room.back.iterdir()) == ["2013-05-01", "2013-05-07"]
+    assert answers.days(room.store, WHERE) == {"2013-04-30", "2013-05-01", "2013-05-07", "2013-05-08"}
+
+
 def test_a_name_that_is_no_piece_is_not_brought(room: Room) -> None:
     """Nothing in a bucket chooses where a file is written."""
     for name in ("../../out.jsonl", "2013-05-01/x.txt", "notes.jsonl"):
         if ".." not in name:
             room.store.put(Uri(f"{WHERE}/{name}"), b"x")
-    bring(room.store, WHERE, room.back)
+    bring(room.store, WHERE, room.back, *ALWAYS)
 
     assert list(room.back.rglob("*")) == []
+    assert answers.days(room.store, WHERE) == set()
 
 
 def test_a_pod_that_ends_sends_its_last_answers(room: Room) -> None:

@@ -119,14 +119,6 @@ def test_why_of_another_service_says_whose_file_this_is(live: Terminal) -> None:
     assert "describes 'orders', not 'flights'" in said.err
 
 
-def test_drift_before_anything_was_asked_says_so(live: Terminal) -> None:
-    """No window has answers."""
-    said = live("drift")
-
-    assert 1 == said.code
-    assert "has matured yet" in said.err
-
-
 def test_drift_before_anything_is_live_says_so(proposed: Terminal) -> None:
     """There is no champion to compare with."""
     said = proposed("drift")
