@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -16,6 +17,9 @@ from headgate.receive.meters import Meters
 from headgate.receive.retraining import Retraining, Weighed
 from headgate.receive.watch import Looked, Watch
 from headgate.specs.receiver import Receiver as Settings
+
+SOON, LIVELY = 2.0, 30.0
+"""Seconds: after a knock it looks that often for so long, as what was told of may not be in the cluster yet."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,10 +54,12 @@ class Receiver:
         self.journal = journal
         self._one_at_a_time = threading.Lock()
         self._knocked = asyncio.Event()
+        self._knocked_at = -LIVELY
         self._weighed_at: datetime | None = None
 
     def knock(self) -> None:
-        """Have it look soon; from the loop's own thread."""
+        """Have it look now and, for a while, often; from the loop's own thread."""
+        self._knocked_at = time.monotonic()
         self._knocked.set()
 
     async def run(self) -> None:
@@ -62,7 +68,12 @@ class Receiver:
             self._knocked.clear()
             await asyncio.to_thread(self.beat)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._knocked.wait(), self.settings.look.total_seconds())
+                await asyncio.wait_for(self._knocked.wait(), self.rest())
+
+    def rest(self) -> float:
+        """Return the seconds until the next look, if nobody knocks."""
+        usual = self.settings.look.total_seconds()
+        return min(usual, SOON) if time.monotonic() - self._knocked_at < LIVELY else usual
 
     def beat(self) -> None:
         """Look once, and weigh when it is time; trouble is counted and the next beat tries again."""

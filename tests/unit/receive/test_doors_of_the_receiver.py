@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from unit.receive.station import Station, firing
+from unit.receive.station import TOKEN, Station, firing
 from unit.receive.world import START
 
 END = START - timedelta(hours=1)
@@ -231,3 +231,12 @@ def test_probes_and_metrics_need_no_token(station: Station) -> None:
 
     assert (before, after) == (503, [200, 200])
     assert "headgate_last_look_seconds" in station.client.get("/metrics").text
+
+
+def test_after_a_knock_it_looks_often_for_a_while(station: Station) -> None:
+    """A merge is told of before the cluster follows: a way back should not wait for the usual look."""
+    before = station.receiver.rest()
+
+    station.client.post("/rollouts", json={}, headers={"authorization": f"Bearer {TOKEN}"})
+
+    assert (before, station.receiver.rest()) == (10.0, 2.0)
