@@ -37,8 +37,15 @@ demo: $(STAMP) ## Run the whole ring on this machine, on a year of real flights 
 test: $(STAMP) ## Run the unit, contract, golden and ring tests (a few minutes)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not full"
 
+# kserve's pins are not ours, so the model mounted in its server is tried in an environment of its own.
+KSERVE := tests/kserve/.venv
+$(KSERVE)/.made: tests/kserve/requirements.txt $(STAMP)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(KSERVE)
+	@$(BIN)/uv pip install --quiet --python $(KSERVE)/bin/python --requirements tests/kserve/requirements.txt
+	@touch $@
+
 .PHONY: test-full
-test-full: $(STAMP) ## Run every test: all kill points, three start months, null candidates (long)
+test-full: $(STAMP) $(KSERVE)/.made ## Run every test: all kill points, three start months, null candidates (long)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 .PHONY: check
@@ -73,6 +80,17 @@ cluster-down: $(STAMP) ## End it and take away every trace of it
 e2e: cluster-down ## Play the scenarios on a new cluster: real controllers, real traffic; e2e.json has what was measured
 	HEADGATE_E2E=1 $(BIN)/python -m pytest --confcutdir=tests/cluster -p no:cacheprovider -q tests/cluster/scenarios
 	@PYTHONPATH=tests $(BIN)/python -m cluster down
+
+# The peers have a Python of their own: kserve needs a pandas older than ours.
+PEERS := bench/serve/peers/.venv
+$(PEERS)/.synced: bench/serve/peers/requirements.txt $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(PEERS)/bin/python $<
+	@touch $@
+
+.PHONY: bench-serve
+bench-serve: $(PEERS)/.synced ## Measure the inference server beside its peers; writes bench/RESULTS.md (needs wrk and two cores)
+	$(BIN)/python -m bench.serve
 
 .PHONY: image
 image: ## Build the container image headgate:dev (needs docker)

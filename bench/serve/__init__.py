@@ -1,0 +1,1 @@
+"""How fast does one server process answer, beside kserve, FastAPI and a server that checks nothing?"""
