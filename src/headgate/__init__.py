@@ -17,10 +17,11 @@ The journey, in order; every verb is a function from record to record.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headgate.cli.live import Live
+    from headgate.serve.mount import Mounted
 
 
 def load(name: str, service: Path | str | None = None, workspace: Path | str | None = None) -> "Live":
@@ -28,3 +29,32 @@ def load(name: str, service: Path | str | None = None, workspace: Path | str | N
     from headgate.cli.live import load as load_live  # noqa: PLC0415 - `import headgate` stays quick
 
     return load_live(name, service, workspace)
+
+
+def asgi(
+    name: str,
+    service: Path | str | None = None,
+    workspace: Path | str | None = None,
+    *,
+    log_dir: Path | str | None = None,
+) -> "Mounted":
+    """Return the verified live model of `service@environment` as an ASGI app: `app.mount("/", headgate.asgi(name))`.
+
+    Doors, limits and metrics are those of `headgate serve`; answers are logged where `log_dir` says, else not.
+    """
+    from headgate.cli.live import mount  # noqa: PLC0415 - `import headgate` stays quick
+
+    return mount(name, service, workspace, log_dir)
+
+
+def kserve_model(
+    name: str,
+    service: Path | str | None = None,
+    workspace: Path | str | None = None,
+    *,
+    log_dir: Path | str | None = None,
+) -> Any:
+    """Return the same as a `kserve.Model`: `kserve.ModelServer().start([headgate.kserve_model(name)])`."""
+    from headgate.serve.kserve import model  # noqa: PLC0415 - needs kserve
+
+    return model(asgi(name, service, workspace, log_dir=log_dir))

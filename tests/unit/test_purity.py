@@ -22,6 +22,7 @@ BELONGS = {
     "httpx": ("adapters/forges/rest.py",),
     "kfp": ("graph/engines/kfp.py",),
     "fastapi": ("receive/", "cli/receive.py"),
+    "kserve": ("serve/kserve.py",),
     "kubernetes": ("adapters/kubernetes.py",),
     "mlflow": ("adapters/trackers/mlflow.py",),
     "multidict": ("local/",),

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -14,6 +14,9 @@ from headgate.errors import PermanentError, UsageError
 from headgate.models.loading import Loaded
 from headgate.models.loading import load as load_model
 from headgate.records.model import Model
+
+if TYPE_CHECKING:
+    from headgate.serve.mount import Mounted
 
 HALF = 0.5
 
@@ -51,6 +54,28 @@ class Live:
 
 def load(name: str, service: Path | str | None = None, workspace: Path | str | None = None) -> Live:
     """Return the model that is live as `service@environment` says; its digest is checked against Git."""
+    project, record = find(name, service, workspace)
+    return Live(project, record, load_model(project.store.folder(record.uri), record.sha256))
+
+
+def mount(name: str, service: Path | str | None, workspace: Path | str | None, log_dir: Path | str | None) -> "Mounted":
+    """Return the live model behind its door, as an ASGI app."""
+    from headgate.serve.mount import Mounted
+    from headgate.serve.process import ServeOptions
+
+    project, record = find(name, service, workspace)
+    return Mounted(
+        ServeOptions(
+            model=project.store.folder(record.uri),
+            sha256=record.sha256,
+            service_file=project.service_file.resolve(),
+            log_dir=Path(log_dir) if log_dir else None,
+        )
+    )
+
+
+def find(name: str, service: Path | str | None, workspace: Path | str | None) -> tuple[Project, Model]:
+    """Return which model Git says is live as `service@environment`."""
     wanted, _, environment = name.partition("@")
     if not wanted or not environment:
         raise UsageError(f"{name!r} is not `service@environment`", next_step='write it like "flights@prod"')
@@ -60,11 +85,11 @@ def load(name: str, service: Path | str | None = None, workspace: Path | str | N
     if project.spec.service != wanted:
         raise PermanentError(
             f"{str(file)!r} describes {project.spec.service!r}, not {wanted!r}",
-            next_step="give load(…, service=PATH), or set HEADGATE_SERVICE",
+            next_step="give service=PATH, or set HEADGATE_SERVICE",
         )
     record = project.live(environment).champion
     if record is None:
         raise PermanentError(
             f"nothing is live as {name!r}", next_step="merge a promotion, then `headgate up` brings it live"
         )
-    return Live(project, record, load_model(project.store.folder(record.uri), record.sha256))
+    return project, record
