@@ -1,6 +1,6 @@
 """What Prometheus reads of the receiver: itself, each Rollout, each service's last window, and how delivery goes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
@@ -47,6 +47,11 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     m.LABEL_METRIC_HIGH: ("Its interval's upper end.", (*PLACE, "metric")),
     m.LABEL_METRIC_GATE: ("The same metric at the gate.", (*PLACE, "metric")),
 }
+OF_A_WINDOW = (
+    *(m.DRIFT, m.DRIFT_LIMIT, m.DRIFT_ROWS, m.DRIFT_ROWS_NEEDED, m.SIGNAL),
+    *(m.LABEL_METRIC, m.LABEL_METRIC_LOW, m.LABEL_METRIC_HIGH, m.LABEL_METRIC_GATE),
+)
+"""Of the champion's last window; a champion that has none yet has none of these."""
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     m.RECEIVED: ("Webhooks answered.", ("endpoint", m.CODE)),
     m.LOOKS: ("Looks over cluster, Git and store.", ("outcome",)),
@@ -69,6 +74,7 @@ class Meters:
         }
         self._decided: dict[str, str] = {}
         self._unweighed: set[str] = set()
+        self._told: dict[tuple[str, tuple[str, str]], set[tuple[str, ...]]] = {}
 
     def text(self) -> bytes:
         """Return the exposition."""
@@ -147,6 +153,7 @@ class Meters:
 
     def measured(self, page: Page, observed: Sequence[Observed], spec: Service, now: datetime) -> None:
         """Say what the last window of the champion said, and whether the next one is overdue."""
+        self._unweighed.discard(windows_of(page.service))
         if not page.live:
             return
         place, live = (page.service, page.environment), page.live[-1]
@@ -155,32 +162,42 @@ class Meters:
         late = now - (end + spec.drift.window + spec.data.label.matures_after)
         self.set(m.WINDOW_END, end.timestamp(), *place)
         self.set(m.WINDOW_OVERDUE, max(late, timedelta(0)).total_seconds(), *place)
-        if own:
-            self.window(own[-1], place, live.revision.model[:12])
+        told = window(own[-1]) if own else {}
+        for name in OF_A_WINDOW:
+            self.tell(name, place, told.get(name, {}))
 
-    def window(self, one: Observed, place: tuple[str, str], model: str) -> None:
-        """Say what one window said, in place of the one before."""
-        report = one.drift
-        for name in (m.DRIFT, m.DRIFT_LIMIT, m.SIGNAL):
-            self.forget(name, place)
-        self.set(m.DRIFT_ROWS, report.rows, *place)
-        self.set(m.DRIFT_ROWS_NEEDED, report.rows_needed, *place)
-        for column in report.columns:
-            labels = (*place, column.column, column.method)
-            few = column.outcome == "insufficient_data" or column.distance is None
-            self.set(m.DRIFT, float("nan") if few else column.distance or 0.0, *labels)
-            self.set(m.DRIFT_LIMIT, max(column.effect_limit, column.null_limit or 0.0), *labels)
-        for metric in one.metrics:
-            self.set(m.LABEL_METRIC, metric.value, *place, metric.metric)
-            self.set(m.LABEL_METRIC_LOW, metric.low, *place, metric.metric)
-            self.set(m.LABEL_METRIC_HIGH, metric.high, *place, metric.metric)
-            self.set(m.LABEL_METRIC_GATE, metric.reference, *place, metric.metric)
-        for signal in one.signals:
-            self.set(m.SIGNAL, signal.fired, *place, signal.cause, signal.rule, model)
+    def tell(self, name: str, place: tuple[str, str], values: Mapping[tuple[str, ...], float]) -> None:
+        """Say what a gauge shows of one service, and no more what it showed before: a column or a rule may be gone."""
+        for labels, value in values.items():
+            self.set(name, value, *place, *labels)
+        for labels in self._told.get((name, place), set()) - set(values):
+            self.gauges[name].remove(*place, *labels)
+        self._told[name, place] = set(values)
 
-    def forget(self, name: str, place: Iterable[str]) -> None:
-        """Take a gauge's children of one service away: a column or a rule may be gone."""
-        self.gauges[name].remove_by_labels(dict(zip(PLACE, place, strict=True)))
+
+def window(one: Observed) -> dict[str, dict[tuple[str, ...], float]]:
+    """Return what each gauge shows of a window, by the labels after service and environment."""
+    report, model = one.drift, one.champion[:12]
+    told: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in OF_A_WINDOW}
+    told[m.DRIFT_ROWS][()], told[m.DRIFT_ROWS_NEEDED][()] = report.rows, report.rows_needed
+    for column in report.columns:
+        labels = (column.column, column.method)
+        few = column.outcome == "insufficient_data" or column.distance is None
+        told[m.DRIFT][labels] = float("nan") if few else column.distance or 0.0
+        told[m.DRIFT_LIMIT][labels] = max(column.effect_limit, column.null_limit or 0.0)
+    for metric in one.metrics:
+        told[m.LABEL_METRIC][metric.metric,] = metric.value
+        told[m.LABEL_METRIC_LOW][metric.metric,] = metric.low
+        told[m.LABEL_METRIC_HIGH][metric.metric,] = metric.high
+        told[m.LABEL_METRIC_GATE][metric.metric,] = metric.reference
+    for signal in one.signals:
+        told[m.SIGNAL][signal.cause, signal.rule, model] = signal.fired
+    return told
+
+
+def windows_of(service: str) -> str:
+    """Return where trouble with a service's windows is."""
+    return f"windows of {service}"
 
 
 def is_unreverted(page: Page, alarms: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -13,7 +13,7 @@ from headgate.errors import HeadgateError
 from headgate.receive import letters, runs
 from headgate.receive.journal import Journal
 from headgate.receive.letters import Push, Told
-from headgate.receive.meters import Meters
+from headgate.receive.meters import Meters, windows_of
 from headgate.receive.retraining import Retraining, Weighed
 from headgate.receive.watch import Looked, Watch
 from headgate.specs.receiver import Receiver as Settings
@@ -55,7 +55,7 @@ class Receiver:
         self._one_at_a_time = threading.Lock()
         self._knocked = asyncio.Event()
         self._knocked_at = -LIVELY
-        self._weighed_at: datetime | None = None
+        self._done_at: dict[str, datetime] = {}
 
     def knock(self) -> None:
         """Have it look now and, for a while, often; from the loop's own thread."""
@@ -77,18 +77,27 @@ class Receiver:
 
     def beat(self) -> None:
         """Look once, and weigh when it is time; trouble is counted and the next beat tries again."""
-        self.beat_at = now = self.clock()
+        self.beat_at = self.clock()
         try:
             self.look()
-            if self._weighed_at is None or now - self._weighed_at >= self.settings.weigh:
-                self._weighed_at = now
+            if self.is_time("weigh", self.settings.weigh):
                 self.weigh_all()
+            if self.is_time("measure", self.settings.measure):
+                self.measure_all()
         except HeadgateError as err:
             self.meters.failed(err)
             self.journal.trouble("look", err)
         else:
             self.journal.over("look")
             self.ready = True
+
+    def is_time(self, what: str, every: timedelta) -> bool:
+        """Say whether something is due, at the first look and then every so often; from then on it counts as done."""
+        last, now = self._done_at.get(what), self.clock()
+        if last is not None and now - last < every:
+            return False
+        self._done_at[what] = now
+        return True
 
     def look(self) -> Looked:
         """Look once over all Rollouts."""
@@ -103,7 +112,6 @@ class Receiver:
         for service in self.settings.services:
             try:
                 self.weigh(service)
-                self.measure(service)
             except HeadgateError as err:
                 self.meters.troubled(service, err)
                 self.journal.trouble(f"runs of {service}", err)
@@ -118,6 +126,17 @@ class Receiver:
         self.meters.weighed(weighed)
         self.journal.weighed(weighed)
         return weighed
+
+    def measure_all(self) -> None:
+        """Let the metrics say what the last windows said; one service's trouble hides no other's."""
+        for service in self.settings.services:
+            try:
+                self.measure(service)
+            except HeadgateError as err:
+                self.meters.troubled(windows_of(service), err)
+                self.journal.trouble(windows_of(service), err)
+            else:
+                self.journal.over(windows_of(service))
 
     def measure(self, service: str) -> None:
         """Let the metrics say what the last window said."""
