@@ -47,7 +47,7 @@ def init(
     store: StoreUrl = None,
     domain: Domain = None,
 ) -> None:
-    """Write what an env repo for a cluster lacks: files, folders, CI, Argo CD objects, the chart; keep the rest."""
+    """Write what an env repo for a cluster lacks: files, folders, CI, Argo CD objects, the charts; keep the rest."""
     own = name(service, "service") if service else None
     if "://" in where:
         files, keep, clone = hosted(where)
@@ -69,7 +69,8 @@ def init(
         domain=domain,
     )
     write_missing([*edits, *vendored()], files, keep)
-    say("next: fill in env/*/environment.yaml and CODEOWNERS, protect main, kubectl apply --server-side -f appsets/")
+    say("next: fill in env/*/environment.yaml, platform/*/values.yaml and CODEOWNERS, and protect main; then")
+    say("      kubectl apply --server-side -f platform/<cluster>/application.yaml -f appsets/")
 
 
 def names() -> list[Name]:

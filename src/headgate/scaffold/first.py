@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from headgate.desired import Desired, file_path
 from headgate.names import Name
 from headgate.records.change import Edit
+from headgate.scaffold.platform import platforms
 from headgate.scaffold.repository import Dialect, Place, repository
 from headgate.specs.environment import Environment
 from headgate.specs.reading import parse
@@ -40,6 +41,7 @@ def whole(
         places.append(Place(name=name, environment=parse(texts[path], Environment, path)))
         if service:
             texts |= folder(name, service)
+    texts |= platforms(url, f"{dialects[0]}+{url.removesuffix('.git')}", places, image)
     return [Edit(path=path, text=text) for path, text in texts.items()] + repository(url, places, dialects, image)
 
 

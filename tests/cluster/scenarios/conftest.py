@@ -12,7 +12,7 @@ from cluster import images
 from cluster.live import Cluster
 from cluster.pins import programs
 from cluster.scenarios.ring.install import MODELS, ROOT, Installed, deploy_receiver, install
-from cluster.scenarios.ring.journey import healthy, model_of, through_git
+from cluster.scenarios.ring.journey import at_rest, healthy, model_of, through_git
 from cluster.scenarios.ring.people import flights_image
 from cluster.scenarios.ring.waiting import wait
 from cluster.up import up
@@ -52,6 +52,7 @@ def live(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> str:
         model = model_of(pull)
         wait(lambda: healthy(ring, model), f"{model} to be live", 300, partial(ring.cluster.look, MODELS))
         wait(lambda: f"live/prod/{ring.service}/1" in ring.gitea.tags("env"), "the first live tag", 60)
+    at_rest(ring)
     version = ring.gitea.checkout("env", folder / "env") / "env" / "prod" / ring.service / "version.yaml"
     return parse(version.read_text(), Version, version.name).model.sha256[:12]
 

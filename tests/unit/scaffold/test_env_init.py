@@ -10,7 +10,7 @@ import yaml
 
 from headgate.desired import parse
 from headgate.lint import lint
-from headgate.scaffold.charts import source, vendored, version
+from headgate.scaffold.charts import PLATFORM, source, vendored, version
 from unit.cli.terminal import Terminal
 
 URL = "https://git.example.com/ml/env.git"
@@ -45,6 +45,8 @@ def test_a_new_env_repo_has_all_it_needs(terminal: Terminal) -> None:
     assert {"promotion.yaml", "README.md", ".gitea/CODEOWNERS", ".gitea/workflows/env.yaml"} <= written.keys()
     assert {f"appsets/{name}.yaml" for name in ("dev", "staging", "prod")} <= written.keys()
     assert f"charts/headgate-service/{version()}/Chart.yaml" in written
+    assert f"charts/headgate-platform/{version(PLATFORM)}/Chart.yaml" in written
+    assert {f"platform/in-cluster/{file}.yaml" for file in ("application", "values")} <= written.keys()
     assert yaml.safe_load(written["env/prod/flights/app.yaml"])["chart"] == version()
     assert lint(parse(written)) == []
 
@@ -103,9 +105,10 @@ def test_the_vendored_chart_is_the_one_of_this_repository() -> None:
 
 
 @pytest.mark.full
-def test_the_wheel_has_the_chart(tmp_path: Path) -> None:
-    """An installation without a checkout takes it from there."""
+def test_the_wheel_has_the_charts(tmp_path: Path) -> None:
+    """An installation without a checkout takes them from there."""
     subprocess.run([sys.executable, "-m", "uv", "build", "--wheel", "-q", "-o", tmp_path, ROOT], check=True)
 
     [wheel] = tmp_path.glob("*.whl")
-    assert "headgate/charts/headgate-service/Chart.yaml" in zipfile.ZipFile(wheel).namelist()
+    held = zipfile.ZipFile(wheel).namelist()
+    assert {f"headgate/charts/headgate-{chart}/Chart.yaml" for chart in ("service", "platform")} <= set(held)

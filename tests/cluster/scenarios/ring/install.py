@@ -1,6 +1,5 @@
-"""Headgate on the cluster, as its operations page says: what a platform engineer would do by hand."""
+"""Headgate on the cluster, as docs/install.md says: what a person does by hand, and what Argo CD does then."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from cluster import kubectl
 from cluster.kubectl import config, namespace, secret
 from cluster.live import NAMES, Cluster
 from cluster.scenarios.ring.forge import ORGANISATION, Gitea
-from headgate.desired import initial
+from cluster.scenarios.ring.waiting import wait
 from headgate.names import name
-from headgate.scaffold.repository import Place, repository
+from headgate.scaffold.charts import PLATFORM, source, vendored
+from headgate.scaffold.first import whole
 from headgate.specs.environment import Environment
 from headgate.specs.writing import dump
 
@@ -26,6 +25,7 @@ replicas: 1
 canary: {steps: [10, 25, 50], pause: PT40S, interval: PT5S, min_requests: 100, deadline: PT10M}
 resources: {cpu: 100m, memory: 512Mi}
 """
+RECEIVER = f"http://headgate-receiver.{RUNS}.svc:8080"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -46,7 +46,7 @@ class Installed:
 
 
 def install(cluster: Cluster, service: str, folder: Path) -> Installed:
-    """Make repositories, namespaces, accounts and keys, and tell Argo CD; again is fine."""
+    """Make repositories, namespaces and keys, and tell Argo CD, which brings the rest; again is fine."""
     gitea = Gitea(cluster)
     gitea.organisation()
     for repo in ("env", service):
@@ -56,11 +56,9 @@ def install(cluster: Cluster, service: str, folder: Path) -> Installed:
         "headgate-forge-read": gitea.user("reader", "read", "env", service),
         "headgate-receiver": gitea.user("receiver", "write", "env", service),
     }
-    placed = Installed(cluster, gitea, service, secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+    placed = Installed(cluster, gitea, service, cluster.password("receiver"), cluster.password("push"))
     cluster.apply(namespace(RUNS, **RESTRICTED), namespace(MODELS, **RESTRICTED))
-    cluster.apply(*keys(placed, tokens), *accounts(), *settings(placed))
-    for file in sorted((ROOT / "pipelines" / "argo").glob("headgate-*.yaml")):
-        cluster.kubectl("apply", "-n", RUNS, "-f", str(file))
+    cluster.apply(*keys(placed, tokens), artifacts())
     serving(cluster)
     gitea.push(env_repo(folder, placed), "env", "Begin")
     argo(placed, folder)
@@ -73,67 +71,31 @@ def keys(placed: Installed, tokens: dict[str, str]) -> Iterator[dict[str, Any]]:
     store |= {"AWS_ENDPOINT_URL": NAMES["s3"], "AWS_REGION": "us-east-1"}
     for space in (RUNS, MODELS):
         yield secret("headgate-store", space, store)
-    for key, token in tokens.items():
-        yield secret(key, RUNS, {"token": token})
+    for key in ("headgate-forge", "headgate-forge-read"):
+        yield secret(key, RUNS, {"token": tokens[key]})
     yield secret("headgate-repo", RUNS, {"username": "reader", "password": tokens["headgate-forge-read"]})
-    yield secret("headgate-webhooks", RUNS, {"token": placed.receiver_token, "push": placed.push_secret})
+    doors = {"token": placed.receiver_token, "push": placed.push_secret}
+    yield secret("headgate-receiver", RUNS, doors | {"forge": tokens["headgate-receiver"]})
+    yield secret("argo-rollouts-notification-secret", "argo-rollouts", {"headgate-token": placed.receiver_token})
 
 
-def accounts() -> Iterator[dict[str, Any]]:
-    """Yield the service accounts of FAULTS: only the executor and the receiver may do anything."""
-    for account in ("headgate-executor", "headgate-step", "headgate-promoter", "headgate-receiver"):
-        meta = {"name": account, "namespace": RUNS}
-        yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta, "automountServiceAccountToken": False}
-    yield secret("headgate-executor.service-account-token", RUNS, {}) | {
-        "type": "kubernetes.io/service-account-token",
-        "metadata": {
-            "name": "headgate-executor.service-account-token",
-            "namespace": RUNS,
-            "annotations": {"kubernetes.io/service-account.name": "headgate-executor"},
-        },
-    }
-    yield from role("headgate-executor", RUNS, ("workflowtaskresults", "create patch"))
-    yield from role("headgate-receiver", RUNS, ("workflows", "create get list watch"))
-    reading = ("rollouts analysisruns", "get list watch"), ("rollouts/status", "patch")
-    yield from role("headgate-receiver", MODELS, *reading)
-
-
-def role(account: str, space: str, *rules: tuple[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield a Role of Argo's kinds and its binding to an account of the runs' namespace."""
-    api = "rbac.authorization.k8s.io"
-    given = [{"apiGroups": ["argoproj.io"], "resources": what.split(), "verbs": may.split()} for what, may in rules]
-    meta = {"name": account, "namespace": space}
-    yield {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": given}
-    yield {
-        "apiVersion": f"{api}/v1",
-        "kind": "RoleBinding",
-        "metadata": meta,
-        "roleRef": {"apiGroup": api, "kind": "Role", "name": account},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": RUNS}],
-    }
-
-
-def settings(placed: Installed) -> Iterator[dict[str, Any]]:
-    """Yield where things are, for the steps and the receiver."""
-    forge = f"gitea+{NAMES['gitea']}/{ORGANISATION}"
-    where = {
-        "HEADGATE_STORE": "s3://headgate",
-        "HEADGATE_FORGE": f"{forge}/env",
-        "HEADGATE_TRACKER": NAMES["mlflow"],
-        "AWS_ENDPOINT_URL": NAMES["s3"],
-        "AWS_REGION": "us-east-1",
-    }
-    yield config("headgate", RUNS, where)
-    artifacts = {
+def artifacts() -> dict[str, Any]:
+    """Return where Argo Workflows keeps records: the runs' default."""
+    bucket = {
         "bucket": "headgate",
         "endpoint": NAMES["s3"].removeprefix("http://"),
         "insecure": True,
         "accessKeySecret": {"name": "headgate-store", "key": "AWS_ACCESS_KEY_ID"},
         "secretKeySecret": {"name": "headgate-store", "key": "AWS_SECRET_ACCESS_KEY"},
     }
-    kept = config("artifact-repositories", RUNS, {"default": yaml.safe_dump({"s3": artifacts})})
+    kept = config("artifact-repositories", RUNS, {"default": yaml.safe_dump({"s3": bucket})})
     kept["metadata"]["annotations"] = {"workflows.argoproj.io/default-artifact-repository": "default"}
-    yield kept
+    return kept
+
+
+def platform(placed: Installed) -> dict[str, Any]:
+    """Return the values of headgate-platform, platform/in-cluster/values.yaml of the env repo."""
+    forge = f"gitea+{NAMES['gitea']}/{ORGANISATION}"
     trained = {
         "repository": f"{forge}/{placed.service}",
         "clone": placed.gitea.inside(placed.service),
@@ -141,8 +103,16 @@ def settings(placed: Installed) -> Iterator[dict[str, Any]]:
         "environment": "prod",
         "memory": "2Gi",
     }
-    told = {"namespaces": [MODELS], "runs": RUNS, "look": "PT2S", "services": {placed.service: trained}}
-    yield config("headgate-receiver", RUNS, {"receive.yaml": yaml.safe_dump(told)})
+    return {
+        "image": IMAGE,
+        "store": "s3://headgate",
+        "forge": f"{forge}/env",
+        "tracker": NAMES["mlflow"],
+        "variables": {"AWS_ENDPOINT_URL": NAMES["s3"], "AWS_REGION": "us-east-1"},
+        "receiver": {"namespaces": [MODELS], "services": {placed.service: trained}},
+        "pod": {"cpu": "50m"},
+        "notifications": {"create": True},
+    }
 
 
 def serving(cluster: Cluster) -> None:
@@ -153,7 +123,7 @@ def serving(cluster: Cluster) -> None:
 
 
 def env_repo(folder: Path, placed: Installed) -> Path:
-    """Write the env repo that Argo CD will follow, with the chart it names."""
+    """Write the env repo as `headgate env init` does, and fill it in."""
     environment = Environment(
         cluster="in-cluster",
         namespace=MODELS,
@@ -162,20 +132,13 @@ def env_repo(folder: Path, placed: Installed) -> Path:
         prometheus=NAMES["prometheus"],
         repository="headgate",
     )
-    prod = name("prod", "environment")
-    files = {edit.path: edit.text or "" for edit in initial([prod], placed.service)}
-    files |= {
-        edit.path: edit.text or ""
-        for edit in repository(
-            placed.gitea.inside("env"), [Place(name=prod, environment=environment)], ["gitea"], IMAGE
-        )
+    own = {"env/prod/environment.yaml": dump(environment)}
+    order, service = [name("prod", "environment")], name(placed.service, "service")
+    begun = [*whole(own, order, ["gitea"], placed.gitea.inside("env"), IMAGE, service=service), *vendored()]
+    files = {edit.path: edit.text or "" for edit in begun} | {
+        f"env/prod/{placed.service}/serving.yaml": SERVING,
+        "platform/in-cluster/values.yaml": yaml.safe_dump(platform(placed), sort_keys=False),
     }
-    files["env/prod/environment.yaml"] = dump(environment)
-    files[f"env/prod/{placed.service}/serving.yaml"] = SERVING
-    files[f"env/prod/{placed.service}/app.yaml"] = "chart: 0.1.0\nruntime: 0.1.0\n"
-    chart = ROOT / "charts" / "headgate-service"
-    for file in (file for file in chart.rglob("*") if file.is_file()):
-        files[f"charts/headgate-service/0.1.0/{file.relative_to(chart)}"] = file.read_text()
     placed.gitea.checkout("env", folder)
     for path, text in files.items():
         target = folder / path
@@ -185,7 +148,7 @@ def env_repo(folder: Path, placed: Installed) -> Path:
 
 
 def argo(placed: Installed, checkout: Path) -> None:
-    """Give Argo CD the env repo, its project and its ApplicationSet, and let pushes wake it."""
+    """Give Argo CD the env repo and what in it is applied once, and let pushes wake it."""
     space = "argocd"
     access = {"type": "git", "url": placed.gitea.inside("env"), "username": "admin"}
     access |= {"password": placed.cluster.password("gitea")}
@@ -194,83 +157,29 @@ def argo(placed: Installed, checkout: Path) -> None:
         secret("env-repo", space, access, **{"argocd.argoproj.io/secret-type": "repository"}),
         secret("in-cluster", space, here, **{"argocd.argoproj.io/secret-type": "cluster"}),
     )
-    placed.cluster.kubectl("apply", "-f", str(checkout / "appsets" / "prod.yaml"))
+    judging = source(PLATFORM) / "files" / "argocd" / "health.yaml"
+    placed.cluster.kubectl("-n", space, "patch", "configmap", "argocd-cm", "--type=merge", f"--patch-file={judging}")
+    once = [
+        word for file in ("platform/in-cluster/application.yaml", "appsets/") for word in ("-f", str(checkout / file))
+    ]
+    placed.cluster.kubectl("apply", "--server-side", "--force-conflicts", *once)
     for door in ("argocd-web", "applicationset-webhook"):
         placed.gitea.hook("env", f"{NAMES[door]}/api/webhook")
 
 
 def deploy_receiver(placed: Installed) -> None:
-    """Run two receivers as pods, and let pushes reach them."""
-    container = {
-        "name": "receiver",
-        "image": IMAGE,
-        "imagePullPolicy": "Never",
-        "args": ["receive", "--config=/etc/headgate/receive.yaml", "--host=0.0.0.0", "--port=8080"],
-        "envFrom": [{"configMapRef": {"name": "headgate"}}, {"secretRef": {"name": "headgate-store"}}],
-        "env": [
-            {"name": "HOME", "value": "/tmp"},
-            {"name": "HEADGATE_WORKSPACE", "value": "/tmp/headgate"},
-            {"name": "HEADGATE_FORGE_TOKEN_FILE", "value": "/var/run/forge/token"},
-            {"name": "HEADGATE_RECEIVE_TOKEN_FILE", "value": "/var/run/webhooks/token"},
-            {"name": "HEADGATE_RECEIVE_PUSH_SECRET_FILE", "value": "/var/run/webhooks/push"},
-        ],
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 2},
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "config", "mountPath": "/etc/headgate"},
-            {"name": "forge", "mountPath": "/var/run/forge"},
-            {"name": "webhooks", "mountPath": "/var/run/webhooks"},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    }
-    pod = {
-        "serviceAccountName": "headgate-receiver",
-        "automountServiceAccountToken": True,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "config", "configMap": {"name": "headgate-receiver"}},
-            {"name": "forge", "secret": {"secretName": "headgate-receiver"}},
-            {"name": "webhooks", "secret": {"secretName": "headgate-webhooks"}},
-            {"name": "tmp", "emptyDir": {}},
-        ],
-    }
-    mark = {"app": "headgate-receiver"}
-    meta = {"name": "headgate-receiver", "namespace": RUNS, "labels": mark}
-    template = {"metadata": {"labels": mark, "annotations": {"test/run": secrets.token_hex(4)}}, "spec": pod}
-    placed.cluster.apply(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": meta,
-            "spec": {"replicas": 2, "selector": {"matchLabels": mark}, "template": template},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": meta,
-            "spec": {"selector": mark, "ports": [{"name": "http", "port": 8080}]},
-        },
-    )
-    kubectl.kubectl(
-        placed.cluster.site,
-        "-n",
-        RUNS,
-        "rollout",
-        "status",
-        "deployment/headgate-receiver",
-        "--timeout=180s",
-        seconds=200,
-    )
-    placed.gitea.hook(placed.service, f"http://headgate-receiver.{RUNS}:8080/push", secret=placed.push_secret)
-    placed.gitea.hook("env", f"http://headgate-receiver.{RUNS}:8080/push", secret=placed.push_secret)
+    """Wait until Argo CD has brought the receivers and they run this checkout's image; let pushes reach them."""
+    cluster, name = placed.cluster, "headgate-platform-in-cluster"
+    ran = deployed(cluster)
+    cluster.kubectl("-n", "argocd", "annotate", "--overwrite", "application", name, "argocd.argoproj.io/refresh=normal")
+    wait(lambda: deployed(cluster), "Argo CD to bring the receivers", 120, lambda: cluster.look("argocd", RUNS))
+    if ran:  # the image's name is the same
+        cluster.kubectl("-n", RUNS, "rollout", "restart", "deployment/headgate-receiver")
+    cluster.kubectl("-n", RUNS, "rollout", "status", "deployment/headgate-receiver", "--timeout=110s")
+    for repository in (placed.service, "env"):
+        placed.gitea.hook(repository, f"{RECEIVER}/push", secret=placed.push_secret)
+
+
+def deployed(cluster: Cluster) -> bool:
+    """Say whether the receivers are there, ready or not."""
+    return "headgate-receiver" in cluster.kubectl("-n", RUNS, "get", "deployments", "-o", "name")

@@ -6,7 +6,8 @@ from typing import Any
 
 from cluster.scenarios.ring.forge import Gitea
 from cluster.scenarios.ring.install import MODELS, RUNS, Installed
-from cluster.scenarios.ring.people import model_repo
+from cluster.scenarios.ring.people import a_request, model_repo
+from cluster.scenarios.ring.traffic import Traffic
 from cluster.scenarios.ring.waiting import wait
 
 
@@ -58,6 +59,28 @@ def through_git(ring: Installed, folder: Path, until: str) -> tuple[dict[str, An
 def model_of(pull: dict[str, Any]) -> str:
     """Return the twelve characters of the model that a promotion's branch names."""
     return str(pull["head"]["ref"]).split("/")[-1][:12]
+
+
+def at_rest(ring: Installed) -> None:
+    """Wait until Argo CD has seen the env repo as it is now, with requests for a canary that this brought."""
+    ring.cluster.kubectl(
+        "-n", "argocd", "annotate", "--overwrite", *application(ring), "argocd.argoproj.io/refresh=normal"
+    )
+    router, path = ring.cluster.site.address("traefik"), f"/v2/models/{ring.service}/infer"
+    with Traffic(router, ring.host, path, a_request()).flowing():
+        wait(partial(rests, ring), "the service to come to rest", 600, partial(ring.cluster.look, MODELS))
+
+
+def rests(ring: Installed) -> bool:
+    """Say whether nothing moves: what Git says is there, and healthy."""
+    found = ring.cluster.get("-n", "argocd", *application(ring))
+    seen = "argocd.argoproj.io/refresh" not in found["metadata"].get("annotations", {})
+    said = found["status"]["sync"]["status"], found["status"]["health"]["status"]
+    return seen and said == ("Synced", "Healthy")
+
+
+def application(ring: Installed) -> tuple[str, str]:
+    return "applications", f"prod-{ring.service}"
 
 
 def rollout(ring: Installed) -> dict[str, Any]:
