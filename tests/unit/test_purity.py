@@ -18,6 +18,9 @@ BELONGS = {
     "boto3": ("adapters/bucket.py",),
     "botocore": ("adapters/bucket.py",),
     "cryptography": ("adapters/forges/tokens.py",),
+    "google": ("cli/describing.py", "serve/grpc/", "train/packing.py"),
+    "grpc": ("serve/grpc/",),
+    "grpc_tools": ("cli/describing.py",),
     "hera": ("graph/engines/argo/",),
     "httpx": ("adapters/forges/rest.py",),
     "kfp": ("graph/engines/kfp.py",),
@@ -25,6 +28,7 @@ BELONGS = {
     "kserve": ("serve/kserve.py",),
     "kubernetes": ("adapters/kubernetes.py",),
     "mlflow": ("adapters/trackers/mlflow.py",),
+    "lightgbm": ("models/lightgbm.py",),
     "multidict": ("local/",),
     "onnx": ("train/", "models/"),
     "onnxruntime": ("models/",),
@@ -36,12 +40,14 @@ BELONGS = {
     "scipy": ("stats/", "drift/performance.py"),  # performance asks for one quantile of the t distribution
     "skl2onnx": ("train/",),
     "sklearn": ("train/",),
+    "skops": ("models/skops.py",),
     "starlette": ("serve/",),
     "threadpoolctl": ("train/",),
     "typer": ("cli/",),
     "urllib3": ("adapters/kubernetes.py",),
     "uvicorn": ("cli/receive.py", "serve/"),
-    "yaml": ("specs/", "contract/infer.py", "cli/env_rendered.py"),
+    "yaml": ("specs/", "contract/infer.py", "cli/env_rendered.py", "models/mlflow.py"),
+    "xgboost": ("models/xgboost.py", "train/native.py"),
     "yarl": ("local/",),
 }
 """Third party → the files that may import it; a library that is not here may be imported by none."""

@@ -9,6 +9,7 @@ import typer
 
 from headgate.cli import installing, quoting
 from headgate.cli.charting import chart, goldens
+from headgate.cli.describing import descriptor
 from headgate.cli.exchange import say, write
 from headgate.cli.installing import platform
 from headgate.errors import PermanentError
@@ -62,7 +63,7 @@ def texts(root: Path) -> dict[str, str]:
     pipelines, shown = graphs(), dashboards()
     installed = platform(root, pipelines, shown)
     made |= chart() | goldens(root) | installed | installing.goldens(root, installed)
-    return made | pipelines | shown | sample() | quoting.pages(root)
+    return made | pipelines | shown | sample() | descriptor(root) | quoting.pages(root)
 
 
 def owned(root: Path) -> list[str]:

@@ -18,6 +18,9 @@ def serve(
     service_file: Annotated[Path, typer.Option("--service-file", help="service.yaml; the contract is beside it.")],
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0: any free one.")] = 8080,
+    grpc_port: Annotated[
+        int | None, typer.Option("--grpc-port", help="Answer gRPC here too; 0: any free one.", show_default="off")
+    ] = None,
     ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Written once requests are answered.")] = None,
     log_dir: Annotated[Path | None, typer.Option("--log-dir", help="Where predictions are logged.")] = None,
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
@@ -40,6 +43,7 @@ def serve(
             service_file=service_file.resolve(),
             host=host,
             port=port,
+            grpc_port=grpc_port,
             ready_file=ready_file,
             log_dir=log_dir,
             threads=threads,

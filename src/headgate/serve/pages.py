@@ -90,13 +90,9 @@ class Pages:
         return Response(self.meters.text(), media_type=EXPOSITION)
 
     def refuse_other_models(self, request: Request) -> None:
-        name = request.path_params.get("model", self.service)
-        if name != self.service:
-            hint = did_you_mean(name, [self.service])
-            raise HTTPException(404, f"no model {quoted(name)} here; there is {self.service!r}.{hint}")
-        version = request.path_params.get("version", self.model)
-        if version != self.model:
-            raise HTTPException(404, f"no version {quoted(version)} of {name!r} here; there is {self.model!r}")
+        asked = request.path_params
+        if reason := absent(self.service, self.model, asked.get("model", self.service), asked.get("version", "")):
+            raise HTTPException(404, reason)
 
     async def refused(self, request: Request, err: Exception) -> Response:
         status, detail = (err.status_code, err.detail) if isinstance(err, HTTPException) else (500, "")
@@ -109,3 +105,12 @@ class Pages:
 
     def json(self, content: bytes, status: int = 200) -> Response:
         return Response(content, status, {measures.MODEL_HEADER: self.model}, media_type="application/json")
+
+
+def absent(service: str, model: str, name: str, version: str) -> str | None:
+    """Return why a model that is asked for is not the one here, None when it is; no version is any version."""
+    if name != service:
+        return f"no model {quoted(name)} here; there is {service!r}.{did_you_mean(name, [service])}"
+    if version not in ("", model):
+        return f"no version {quoted(version)} of {name!r} here; there is {model!r}"
+    return None

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvicorn
@@ -34,6 +35,9 @@ from headgate.specs.environment import Faults
 from headgate.specs.reading import read
 from headgate.specs.service import Service
 
+if TYPE_CHECKING:
+    from headgate.serve.grpc.listener import Listener
+
 RETRY_SECONDS = 0.2
 """How soon log lines that the disk refused are tried again where every answer is written at once."""
 
@@ -50,8 +54,10 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 0
     """0: any free one; the ready file says which."""
+    grpc_port: int | None = None
+    """Where V2 is answered over gRPC too; 0: any free one, none: nowhere."""
     ready_file: Path | None = None
-    """Written once requests are answered: {"port", "pid", "model", "at"}."""
+    """Written once requests are answered: {"port", "pid", "model", "at"}, and "grpc_port" where there is one."""
     log_dir: Path | None = None
     """Where predictions are logged; none: they are not."""
     threads: int = 1
@@ -72,6 +78,8 @@ def run(options: ServeOptions) -> None:
     if options.exit_with_parent:
         threading.Thread(target=end_with_stdin, daemon=True).start()
     listening = bind(options.host, options.port)
+    if options.grpc_port:
+        bind(options.host, options.grpc_port, "--grpc-port").close()  # gRPC binds it itself, once the model is loaded
     try:
         served = prepare(options, digest(options.sha256))
         server = Server(App(served, options.limits), options, listening.getsockname()[1])
@@ -93,7 +101,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
             next_step="serve it with its own service.yaml",
         )
     door = Door(contract, spec)
-    predictor = Predictor(loaded, spec, features_function(spec, folder))
+    predictor = Predictor(loaded, spec, features_function(spec, folder), door)
     if cold := predictor.warm_up(contract, list(door.types)):
         sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
     return Served(
@@ -156,11 +164,14 @@ class Server(uvicorn.Server):
         self.application = app
         self.options = options
         self.port = port
-        app.in_flight = lambda: len(self.server_state.tasks)
+        self.listener = listener_of(app, options)
+        app.in_flight = lambda: len(self.server_state.tasks) + (self.listener.open_calls if self.listener else 0)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        if self.listener:
+            await self.listener.start()
         self.flushing = asyncio.create_task(self.flush_for_ever())
         gc.collect()
         gc.freeze()  # what was loaded stays: the collector need not walk it again
@@ -169,6 +180,8 @@ class Server(uvicorn.Server):
     def announce(self) -> None:
         """Say where requests are answered, and which fault begins."""
         facts = {"port": self.port, "pid": os.getpid(), "model": self.application.version, "at": now()}
+        if self.listener:
+            facts["grpc_port"] = self.listener.port
         if self.options.ready_file:
             replace_file(self.options.ready_file, json.dumps(facts).encode())
         if self.options.faults != Faults():
@@ -187,13 +200,17 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
+        await asyncio.gather(super().shutdown(sockets), self.end_calls())
         self.flushing.cancel()
         with suppress(asyncio.CancelledError):
             await self.flushing
         self.flush()
         if self.options.faults != Faults():
             sys.stderr.write(f"fault ends at {now()}\n")
+
+    async def end_calls(self) -> None:
+        if self.listener:
+            await self.listener.stop(self.options.drain_seconds)
 
     async def flush_for_ever(self) -> None:
         while True:
@@ -210,7 +227,16 @@ class Server(uvicorn.Server):
             served.meters.lost(served.recorder.forgive())
 
 
-def bind(host: str, port: int) -> socket.socket:
+def listener_of(app: App, options: ServeOptions) -> "Listener | None":
+    """Return what answers gRPC, where it is asked for."""
+    if options.grpc_port is None:
+        return None
+    from headgate.serve.grpc.listener import Listener  # noqa: PLC0415 - its libraries are an extra
+
+    return Listener(app, options.host, options.grpc_port)
+
+
+def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     """Return a bound socket, so that a port in use is known before a model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -221,7 +247,7 @@ def bind(host: str, port: int) -> socket.socket:
         passing = err.errno == errno.EADDRINUSE
         raise (TransientError if passing else PermanentError)(
             f"cannot listen on {host}:{port}: {(err.strerror or str(err)).lower()}",
-            next_step="choose another --port; 0 takes a free one",
+            next_step=f"choose another {option}; 0 takes a free one",
         ) from err
     listening.setblocking(False)
     return listening
