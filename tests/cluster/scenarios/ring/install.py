@@ -59,7 +59,8 @@ def install(cluster: Cluster, service: str, folder: Path) -> Installed:
     placed = Installed(cluster, gitea, service, cluster.password("receiver"), cluster.password("push"))
     cluster.apply(namespace(RUNS, **RESTRICTED), namespace(MODELS, **RESTRICTED))
     cluster.apply(*keys(placed, tokens), artifacts())
-    serving(cluster)
+    runtime(cluster, MODELS)
+    served(cluster, "storage-container.yaml")
     gitea.push(env_repo(folder, placed), "env", "Begin")
     argo(placed, folder)
     return placed
@@ -115,11 +116,14 @@ def platform(placed: Installed) -> dict[str, Any]:
     }
 
 
-def serving(cluster: Cluster) -> None:
-    """Install the runtime and the storage container, with this checkout's image."""
-    for file, space in (("runtime.yaml", ("-n", MODELS)), ("storage-container.yaml", ())):
-        text = (ROOT / "serving" / file).read_text().replace("image: headgate:0.1.0", f"image: {IMAGE}")
-        cluster.kubectl("apply", *space, "-f", "-", stdin=text)
+def runtime(cluster: Cluster, space: str) -> None:
+    """Install what serves into a namespace, with this checkout's image."""
+    served(cluster, "runtime.yaml", "-n", space)
+
+
+def served(cluster: Cluster, file: str, *words: str) -> None:
+    text = (ROOT / "serving" / file).read_text().replace("image: headgate:0.1.0", f"image: {IMAGE}")
+    cluster.kubectl("apply", *words, "-f", "-", stdin=text)
 
 
 def env_repo(folder: Path, placed: Installed) -> Path:
