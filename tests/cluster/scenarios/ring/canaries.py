@@ -1,0 +1,94 @@
+"""How a canary of a small service went: its steps, or its end."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from cluster.scenarios.ring.forge import ORGANISATION
+from cluster.scenarios.ring.install import Installed
+from cluster.scenarios.ring.journey import weight
+from cluster.scenarios.ring.small import Small, a_row
+from cluster.scenarios.ring.traffic import Traffic, failed, share
+from cluster.scenarios.ring.waiting import wait
+
+WEIGHTS = {25, 50}
+"""Of the small services' canary plan."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """How a failed canary ended."""
+
+    revert: dict[str, Any]
+    files: list[str]
+    seconds: float
+    spoiled: int
+    tag: str
+    later: list[Any]
+
+
+def answers_of(own: Small) -> Traffic:
+    """Return requests to a service."""
+    return Traffic(own.ring.cluster.site.address("traefik"), own.host, own.path, a_row())
+
+
+def steps_of(own: Small) -> dict[int, tuple[float, float]]:
+    """Wait for a canary to come and to end well, and return when it stood at which weight."""
+    steps: dict[int, tuple[float, float]] = {}
+
+    def over() -> bool:
+        status = own.status()
+        began, _ = steps.get(weight(status), (time.time(), 0.0))
+        steps[weight(status)] = (began, time.time())
+        return status.get("phase") == "Healthy" and WEIGHTS <= set(steps)
+
+    wait(over, f"the canary of {own.name}", 300, partial(own.ring.cluster.look, own.space))
+    return steps
+
+
+def failing(own: Small, change: Callable[[], object]) -> Failed:
+    """Make a change that spoils answers, and wait until it is aborted, reverted and well again."""
+    gitea, look = own.ring.gitea, partial(own.ring.cluster.look, own.space)
+    before = {one["number"] for one in gitea.pulls("env")}
+    tags = set(gitea.tags("env"))
+
+    def reverts() -> list[dict[str, Any]]:
+        new = [one for one in gitea.pulls("env") if one["number"] not in before]
+        return [one for one in new if one["head"]["ref"].startswith(f"revert/{own.environment}/{own.name}/")]
+
+    traffic = answers_of(own)
+    with traffic.flowing():
+        change()
+        aborted = wait(lambda: own.status().get("abort") and own.status(), "the abort", 180, look)
+        back = wait(lambda: weight(own.status()) == 0 and time.time(), "traffic to be back", 30, look)
+        wait(lambda: reverts() and all(one["merged"] for one in reverts()), "the revert to be merged by rule", 60, look)
+        wait(lambda: own.status()["phase"] == "Healthy", "the Rollout to be healthy", 120, look)
+        settled = time.time()
+        wait(lambda: time.time() > settled + 5 or None, "five seconds more", 10)
+    [revert] = reverts()
+    seconds = datetime.fromisoformat(revert["created_at"]) - datetime.fromisoformat(aborted["abortedAt"])
+    [tag] = [tag for tag in set(gitea.tags("env")) - tags if tag.startswith(f"aborted/{own.environment}/{own.name}/")]
+    files = gitea.ask("GET", f"repos/{ORGANISATION}/env/pulls/{revert['number']}/files")
+    return Failed(
+        revert=revert,
+        files=sorted(one["filename"].rpartition("/")[2] for one in files),
+        seconds=seconds.total_seconds(),
+        spoiled=len(failed(traffic.answers)),
+        tag=tag,
+        later=failed(traffic.between(back + 1, settled + 5)),
+    )
+
+
+def message(ring: Installed, tag: str) -> str:
+    """Return what a tag says."""
+    found = ring.gitea.ask("GET", f"repos/{ORGANISATION}/env/tags/{tag.replace('/', '%2F')}")
+    return str(found["message"])
+
+
+def split(traffic: Traffic, steps: dict[int, tuple[float, float]], model: str) -> dict[int, tuple[int, float]]:
+    """Return, for each weight, how many requests there were, and the percentage that a model answered."""
+    found = {percent: traffic.between(began + 1, end) for percent, (began, end) in steps.items() if percent in WEIGHTS}
+    return {percent: (len(answers), 100 * share(answers, model)) for percent, answers in found.items()}
