@@ -11,6 +11,10 @@ REQUEST_SECONDS = "headgate_request_seconds"
 REJECTED = "headgate_rejected_total"
 """Counter by service and reason: requests refused by the contract or a limit."""
 
+VIOLATIONS = "headgate_violations_total"
+"""Counter by service, input, kind and level: inputs that are not as the contract promises. `reject`: requests refused
+(which REJECTED counts too, as reason `contract`); `clip`, `flag`: values that were answered all the same."""
+
 FAULTS = "headgate_faults_total"
 """Counter by service, model and fault: answers spoiled by a fault of serving.yaml, `delay` or `fail`."""
 
@@ -83,6 +87,7 @@ REASON = "reason"
 FAULT = "fault"
 ENVIRONMENT = "environment"
 
+VIOLATIONS_LABELS = (SERVICE, "input", "kind", "level")
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
 REJECTED_LABELS = (SERVICE, REASON)
@@ -93,6 +98,9 @@ BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 MODEL_HEADER = "headgate-model"
 """Answer header: the first 12 characters of the sha256 of the model that answered."""
+
+NOTICE_HEADER = "headgate-notice"
+"""Answer header: inputs that are not as promised and were answered all the same: `temp above, city unseen`."""
 
 FAULT_HEADER = "headgate-fault"
 """Answer header: the fault of serving.yaml that spoiled this answer; absent from any other."""

@@ -25,6 +25,9 @@ class Column(Spec, frozen=True, kw_only=True):
     """Largest value."""
     range_severity: Severity = "warning"
     """Inferred ranges only warn: next season may be hotter."""
+    outside: Literal["reject", "clip", "flag"] | None = None
+    """A request's number outside the range: refused, made the nearest bound, or only named in the answer; each is
+    counted. None: refused where `range_severity` is error, else named."""
     categories: tuple[str, ...] | None = None
     """The words it may be; none: any."""
     unseen: Literal["error", "warning"] = "warning"
@@ -39,6 +42,11 @@ class Column(Spec, frozen=True, kw_only=True):
     """Longest text, in characters."""
     role: Literal["feature", "label", "time", "id", "ignore"] = "feature"
     """What the column is for: `ignore` is no feature, and no request needs it."""
+
+    @property
+    def at_the_door(self) -> Literal["reject", "clip", "flag"]:
+        """Return what is done about a request's number outside the range."""
+        return self.outside or ("reject" if self.range_severity == "error" else "flag")
 
 
 class Contract(Spec, frozen=True, kw_only=True):

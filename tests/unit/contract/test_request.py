@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.contract.request import Problem, check, unseen
+from headgate.contract.request import Problem, check
 from headgate.specs.contract import Column, Contract
 
 NAN, INF = float("nan"), float("inf")
@@ -55,14 +55,14 @@ def test_the_label_is_no_input() -> None:
     """Whoever knows the answer need not ask."""
     found = check(GOOD | {"late": [True, False]}, CONTRACT)
 
-    assert found == Problem("late", "is the label, which a request never carries")
+    assert found == Problem("late", "is the label, which a request never carries", "unknown")
 
 
 def test_a_missing_input_is_named() -> None:
     """Every required feature."""
     found = check({"distance": [1], "temp": [1.0]}, CONTRACT)
 
-    assert found == Problem("carrier", "is missing; the contract requires it")
+    assert found == Problem("carrier", "is missing; the contract requires it", "missing")
 
 
 def test_the_caller_may_say_what_is_needed() -> None:
@@ -70,7 +70,7 @@ def test_the_caller_may_say_what_is_needed() -> None:
     given = {"distance": [1], "carrier": ["AA"]}
 
     assert check(given, CONTRACT, needed=("distance",)) is None
-    assert check(given, CONTRACT, needed=("at",)) == Problem("at", "is missing; the contract requires it")
+    assert check(given, CONTRACT, needed=("at",)) == Problem("at", "is missing; the contract requires it", "missing")
 
 
 def test_ragged_inputs_are_named_with_both_lengths() -> None:
@@ -188,12 +188,6 @@ def test_text_that_is_too_long_or_of_another_form_is_refused() -> None:
     """The whole text must match the pattern."""
     assert "5 characters; expected at most 3" in reason(Column(type="string", max_length=3), "abcde")
     assert "expected the pattern" in reason(Column(type="string", pattern="[A-Z]{3}"), "EWRX")
-
-
-def test_unseen_categories_are_counted_by_input() -> None:
-    """For the server's counter; missing values are none."""
-    assert unseen({"carrier": ["AA", "XX", None, "YY"]}, CONTRACT) == {"carrier": 2}
-    assert unseen(GOOD, CONTRACT) == {}
 
 
 def test_a_good_request_has_no_problem() -> None:
