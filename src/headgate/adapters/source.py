@@ -36,15 +36,16 @@ def read(
     *,
     time: str | None = None,
     now: datetime | None = None,
+    needed: bool = True,
 ) -> pl.DataFrame:
     """Return the rows that `reader` names, relative to `folder`: those of `window` where `time` is given.
 
-    Times are parsed, or the first one that cannot be is named; times more than five minutes after `now` are refused.
+    None at all is an error where they are needed. Times are parsed, or the first one that cannot be is named; times more than five minutes after `now` are refused.
     """
     rows = read_path(folder / reader) if isinstance(reader, str) else call(reader, window)
-    if rows.is_empty():
+    if rows.is_empty() and needed:
         raise PermanentError(f"{described(reader)} gives no rows", next_step="look at data.reader in service.yaml")
-    if time is None:
+    if rows.is_empty() or time is None:
         return rows
     rows = with_time(rows, time, described(reader))
     times = as_naive_utc(rows[time])

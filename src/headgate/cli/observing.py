@@ -32,6 +32,7 @@ from headgate.stats.clustered import estimate
 from headgate.stats.metrics import Undefined, score
 
 ABSENT = Undefined(reason="not measured at the gate")
+NO_LABELS = pl.DataFrame(schema={"id": pl.String, "label": pl.Null})
 
 
 class Observation(Struct, frozen=True, kw_only=True):
@@ -105,10 +106,12 @@ class Observer:
         """Return the labels of the window's rows: id and label."""
         rows = self.labels
         if rows is None:
-            rows = self.project.read_rows(window, datetime.now(UTC))
+            rows = self.project.read_rows(window, datetime.now(UTC), needed=False)
         elif time := self.project.spec.data.time:
             rows = rows.filter(inside(event_times(rows, time), window))
         spec = self.project.spec
+        if rows.is_empty():
+            return NO_LABELS
         served = rows.select(inputs(self.project.contract, spec))
         return pl.DataFrame({"id": features.ids(served, spec), "label": rows[spec.data.label.column]})
 

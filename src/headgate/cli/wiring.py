@@ -151,8 +151,10 @@ class Project:
 
         return lock_digest()
 
-    def read_rows(self, window: Window | None, now: datetime | None, source: str | None = None) -> "pl.DataFrame":
-        """Return the source's rows: `source` where it is given, else what data.reader names."""
+    def read_rows(
+        self, window: Window | None, now: datetime | None, source: str | None = None, *, needed: bool = True
+    ) -> "pl.DataFrame":
+        """Return the source's rows: `source` where it is given, else what data.reader names; none only if not needed."""
         from headgate.adapters.source import read as read_source
         from headgate.adapters.usercode import load
 
@@ -160,7 +162,7 @@ class Project:
         if source is not None:
             return read_source(str(Path(source).resolve()), self.folder, window, time=self.spec.data.time, now=now)
         named = load(reader, self.folder) if ":" in reader else reader
-        return read_source(named, self.folder, window, time=self.spec.data.time, now=now)
+        return read_source(named, self.folder, window, time=self.spec.data.time, now=now, needed=needed)
 
     def model_uri(self, sha256: Digest) -> Uri:
         """Return where a model of this service is kept."""

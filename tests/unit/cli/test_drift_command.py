@@ -8,7 +8,7 @@ import pytest
 
 from headgate.adapters.answers import Shipping, place
 from headgate.adapters.files import FileStore
-from headgate.cli.observations import windows
+from headgate.cli.observations import of, windows
 from headgate.cli.wiring import Project, open_project
 from headgate.contract.times import in_utc
 from headgate.names import Digest
@@ -163,3 +163,15 @@ def test_answers_come_from_the_store_of_a_cluster(week: Week, monkeypatch: pytes
     assert report.rows == 120
     assert [path.name for path in week.log.iterdir()] == ["2013-04-07"]
     assert sorted(path.name for path in sent.iterdir()) == ["2012-11-18", "2013-04-07"]
+
+
+def test_a_source_without_labels_hides_no_drift(week: Week) -> None:
+    """None of the window has come yet: its rows are measured all the same."""
+    week.answer(THURSDAY, shift=5.0)
+    orders().head(0).write_csv(week.terminal.folder / "orders.csv")
+
+    report = week.report(THURSDAY + WEEK)
+    (kept,) = of(week.project, "prod", week.champion)
+
+    assert (report.outcome, report.rows) == ("drifted", 120)
+    assert (kept.labelled.labelled, kept.labelled.missing, kept.metrics) == (0, 120, ())
