@@ -154,7 +154,7 @@ class Project:
     def read_rows(
         self, window: Window | None, now: datetime | None, source: str | None = None, *, needed: bool = True
     ) -> "pl.DataFrame":
-        """Return the source's rows: `source` where it is given, else what data.reader names; none only if not needed."""
+        """Return the source's rows: `source` where it is given, else what data.reader names; needed, there is one."""
         from headgate.adapters.source import read as read_source
         from headgate.adapters.usercode import load
 
