@@ -3,14 +3,19 @@
 import re
 from collections.abc import Mapping, Sequence
 
-import yaml
-
 from headgate.scaffold.charts import PLATFORM, version
-from headgate.scaffold.repository import Place, text
+from headgate.scaffold.repository import Place, check, text
 
 VALUES = """\
 # Headgate's receiver, pipelines, accounts and rules on {cluster}: charts/headgate-platform/{version}/VALUES.md.
-# receiver.services: whose runs start by a push, an alert or a promotion.
+image: {image}
+{store}
+forge: {forge}
+receiver:
+  cluster: {cluster}
+  namespaces: [{namespaces}]
+  # Whose runs start by a push, an alert or a promotion.
+  services: {{}}
 """
 DESTINATIONS = "    # The receiver's Role, in each environment's namespace.\n"
 
@@ -40,10 +45,11 @@ def application(url: str, cluster: str, spaces: Sequence[str]) -> str:
 def values(cluster: str, forge: str, places: Sequence[Place], image: str) -> str:
     """Return the chart's first values; what is not known yet is left out, and the chart asks for it."""
     store = next((place.environment.store for place in places if place.environment.store), None)
-    watched = {"cluster": cluster, "namespaces": namespaces(places), "services": {}}
-    told = {"image": image, "store": store, "forge": forge, "receiver": watched}
-    known = {key: value for key, value in told.items() if value is not None}
-    return VALUES.format(cluster=cluster, version=version(PLATFORM)) + yaml.safe_dump(known, sort_keys=False)
+    words = {"cluster": cluster, "version": version(PLATFORM), "image": image, "forge": forge}
+    for word, value in words.items():
+        check(word, value)
+    told = f"store: {store}" if store else "# store: s3://models          # Secret headgate-store has its keys"
+    return VALUES.format(**words, store=told, namespaces=", ".join(namespaces(places)))
 
 
 def namespaces(places: Sequence[Place]) -> list[str]:

@@ -62,8 +62,13 @@ def argo(url: str, place: Place) -> str:
 def text(path: str, **words: str) -> str:
     """Return a file of this package with its capital words replaced, all at once."""
     for word, value in words.items():
-        if not PLAIN.fullmatch(value):
-            raise UsageError(f"{word.lower()} {printable(value)!r} cannot be written into YAML as it is")
+        check(word, value)
     found: Traversable = files("headgate.scaffold") / "files"
     written = found.joinpath(*path.split("/")).read_text(encoding="utf-8")
     return re.sub("|".join(words), lambda match: words[match[0]], written) if words else written
+
+
+def check(word: str, value: str) -> None:
+    """Refuse what YAML could take for something else."""
+    if not PLAIN.fullmatch(value):
+        raise UsageError(f"{word.lower()} {printable(value)!r} cannot be written into YAML as it is")
