@@ -40,8 +40,8 @@ def read(
 ) -> pl.DataFrame:
     """Return the rows that `reader` names, relative to `folder`: those of `window` where `time` is given.
 
-    None at all is an error where they are needed. Times are parsed, or the first one that cannot be is named; times more
-    than five minutes after `now` are refused.
+    None at all is an error where they are needed. Times are parsed, or the first one that cannot be is named; times
+    more than five minutes after `now` are refused.
     """
     rows = read_path(folder / reader) if isinstance(reader, str) else call(reader, window)
     if rows.is_empty() and needed:
