@@ -166,7 +166,7 @@ def invalid_input(body: bytes, err: msgspec.ValidationError) -> str:
     place = INVALID_AT.search(str(err))
     try:
         name = msgspec.json.decode(body, type=Names).inputs[int(place.group(1))].name if place else None
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         name = None
     return f"input {quoted(name)}" if isinstance(name, str) else "the request"
 
