@@ -160,7 +160,7 @@ class App:
     def compute(self, request: v2.Request, rows: Admitted, dialect: Dialect) -> bytes:
         """Return the encoded answer; it is recorded first."""
         served = self.served
-        scores = served.predictor.predict(served.door.frame(rows))
+        scores = served.predictor.answer(rows)
         outputs = outputs_of(scores, self.signature, frozenset(output.name for output in request.outputs))
         if served.recorder:
             served.recorder.record(rows, scores.tolist())

@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from headgate.contract.numbers import Numbers
 from headgate.contract.request import check, unknown
 from headgate.errors import PermanentError
 from headgate.names import did_you_mean
-from headgate.serve.protocol import Request, Tensor, values_of
+from headgate.serve.protocol import Request, Tensor, floats_of, rows_of, values_of
 from headgate.serve.refusal import RefusalError, quoted
 from headgate.specs.contract import ColumnType, Contract
 from headgate.specs.service import Service
@@ -51,6 +54,8 @@ class Admitted(msgspec.Struct, gc=False):
     """Times as microseconds since 1970 (UTC)."""
     data: dict[str, msgspec.Raw]
     """The JSON of each column's values as sent."""
+    numbers: NDArray[np.float64] | None = None
+    """All columns of type `number` as (columns, rows), NaN where one is missing; None where they came one by one."""
 
 
 class Door:
@@ -61,6 +66,10 @@ class Door:
         self.types: dict[str, ColumnType] = {name: contract.columns[name].type for name in inputs(contract, spec)}
         self.time = time_input(self.types, spec)
         self.required = tuple(needed(contract, spec))
+        self.needed = frozenset(self.required)
+        self.numbers = Numbers(
+            {name: contract.columns[name] for name, type_ in self.types.items() if type_ == "number"}
+        )
 
     @property
     def datatypes(self) -> dict[str, str]:
@@ -70,14 +79,34 @@ class Door:
     def admit(self, request: Request) -> Admitted:
         """Return the request's rows when every input keeps to the contract; RefusalError names the one that doesn't."""
         tensors = self.by_name(request.inputs)
-        columns = {name: values_of(tensor) for name, tensor in tensors.items()}
-        if problem := check(columns, self.contract, self.required):
+        data = {name: tensor.data for name, tensor in tensors.items()}
+        columns, numbers = self.kept(tensors)
+        if len(columns) == len(tensors) and columns.keys() >= self.needed:
+            return Admitted(len(next(iter(columns.values()))), columns, {}, data, numbers)
+        kept = frozenset(columns)
+        columns |= {name: values_of(tensor) for name, tensor in tensors.items() if name not in kept}
+        if problem := check(columns, self.contract, self.required, kept):
             raise RefusalError(str(problem), reason="contract")
         stamps = {name: stamps_of(name, values) for name, values in columns.items() if self.types[name] in TIMES}
         if self.time and None in stamps[self.time]:
             raise RefusalError(f"input {quoted(self.time)} is null; every row has an event time", reason="contract")
-        count = len(next(iter(columns.values())))
-        return Admitted(count, columns, stamps, {name: tensor.data for name, tensor in tensors.items()})
+        return Admitted(len(next(iter(columns.values()))), columns, stamps, data, numbers)
+
+    def kept(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, list[Any]], NDArray[np.float64] | None]:
+        """Return the numbers of a request, all of them and as many of each, when it is certain that they are right."""
+        given = [tensors[name] for name in self.numbers.names if name in tensors]
+        if not given or len(given) < len(self.numbers.names):
+            return {}, None
+        lists = floats_of(given)
+        count = rows_of(given[0])
+        if lists is None or not count or any(tensor.shape != given[0].shape for tensor in given):
+            return {}, None
+        if any(len(values) != count for values in lists):
+            return {}, None
+        numbers = np.array(lists, dtype=np.float64)
+        return (
+            (dict(zip(self.numbers.names, lists, strict=True)), numbers) if self.numbers.keep(numbers) else ({}, None)
+        )
 
     def by_name(self, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}

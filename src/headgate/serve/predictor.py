@@ -10,7 +10,8 @@ from headgate.errors import PermanentError
 from headgate.features import FeatureFunction, compute
 from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Signature
-from headgate.serve.door import DTYPES
+from headgate.serve.direct import direct
+from headgate.serve.door import DTYPES, Admitted, Door
 from headgate.serve.protocol import Output, TensorMetadata
 from headgate.serve.refusal import RefusalError, quoted
 from headgate.specs.contract import Column, Contract
@@ -31,19 +32,23 @@ VALUE_ERRORS = (
 class Predictor:
     """Computes features and scores with the verified model."""
 
-    def __init__(self, loaded: Loaded, spec: Service, function: FeatureFunction | None) -> None:
+    def __init__(self, loaded: Loaded, spec: Service, function: FeatureFunction | None, door: Door) -> None:
         self.loaded = loaded
         self.spec = spec
         self.function = function
+        self.door = door
+        plain = function is None
+        self.direct = direct(door.types, door.numbers.names, spec.data, loaded.signature) if plain else None
+
+    def answer(self, rows: Admitted) -> Predictions:
+        """Return a finite score per admitted row, or say that the model gave none."""
+        if self.direct is None:
+            return self.predict(self.door.frame(rows))
+        return finite(self.loaded.predict_matrix(self.direct.matrix(rows)))
 
     def predict(self, rows: pl.DataFrame) -> Predictions:
         """Return a finite score per row, or say that the model gave none."""
-        features = compute(rows, self.spec, self.function)
-        scores = self.loaded.predict(features)
-        finite = np.isfinite(scores)
-        if not finite.all():
-            raise PermanentError(f"the model gave a score that is no number, for row {np.argwhere(~finite)[0][0]}")
-        return scores
+        return finite(self.loaded.predict(compute(rows, self.spec, self.function)))
 
     def warm_up(self, contract: Contract, names: list[str]) -> str | None:
         """Predict made-up rows that keep to the contract, so that what cannot work is known before it is ready.
@@ -60,6 +65,14 @@ class Predictor:
                         return "; ".join(err.lines()[:2])
                     raise
         return None
+
+
+def finite(scores: Predictions) -> Predictions:
+    """Return scores that are numbers, PermanentError where one is none."""
+    good = np.isfinite(scores)
+    if not good.all():
+        raise PermanentError(f"the model gave a score that is no number, for row {np.argwhere(~good)[0][0]}")
+    return scores
 
 
 def example(name: str, column: Column, count: int) -> pl.Series:
