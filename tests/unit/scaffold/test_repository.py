@@ -50,6 +50,13 @@ def test_deletions_stop_nothing() -> None:
     assert found["template"]["spec"]["syncPolicy"]["automated"]["allowEmpty"] is False
 
 
+def test_a_new_folder_is_found_without_a_webhook() -> None:
+    """Gitea's webhooks are not read by ApplicationSets: they look by themselves, more often than every three minutes."""
+    [generator] = objects(PROD)["ApplicationSet"]["spec"]["generators"]
+
+    assert generator["git"]["requeueAfterSeconds"] <= 60
+
+
 def test_values_are_read_in_the_order_that_later_ones_win() -> None:
     """The environment's defaults come first, the model last."""
     found = objects(PROD)["ApplicationSet"]["spec"]["template"]["spec"]["source"]["helm"]["valueFiles"]
