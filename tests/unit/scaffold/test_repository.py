@@ -51,7 +51,7 @@ def test_deletions_stop_nothing() -> None:
 
 
 def test_a_new_folder_is_found_without_a_webhook() -> None:
-    """Gitea's webhooks are not read by ApplicationSets: they look by themselves, more often than every three minutes."""
+    """Gitea's webhooks are not read by ApplicationSets: they look by themselves, at least once a minute."""
     [generator] = objects(PROD)["ApplicationSet"]["spec"]["generators"]
 
     assert generator["git"]["requeueAfterSeconds"] <= 60
