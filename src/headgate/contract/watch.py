@@ -1,6 +1,6 @@
 """What a request is let in with, although the contract promised otherwise: named, counted, clipped where it says so."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from math import ceil, floor
 from typing import Any, Literal, NamedTuple
 
@@ -37,11 +37,14 @@ class Watch:
             if column.categories is not None and column.unseen == "warning"
         ]
 
-    def look(self, columns: MutableMapping[str, Sequence[Any]]) -> list[Notice]:
-        """Return what there is to say about a request's columns, and replace those that are clipped."""
+    def look(self, columns: MutableMapping[str, Sequence[Any]], kept: Collection[str] = ()) -> list[Notice]:
+        """Return what there is to say about a request's columns, and replace those that are clipped.
+
+        `kept` are those known to be inside their ranges.
+        """
         found: list[Notice] = []
         for name, low, high, level in self.ranges:
-            if name in columns:
+            if name in columns and name not in kept:
                 values = columns[name]
                 below, above = outside(values, low, high)
                 if below or above:

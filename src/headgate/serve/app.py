@@ -23,6 +23,7 @@ from headgate.serve.pages import Pages
 from headgate.serve.predictor import Predictor, outputs_of
 from headgate.serve.recorder import Recorder
 from headgate.serve.refusal import RefusalError
+from headgate.serve.violations import header as notice_header
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -137,6 +138,8 @@ class App:
         request = dialect.decode(body)
         rows = self.served.door.admit(request)
         self.refuse_too_many(rows)
+        if rows.notices:
+            headers.append((measures.NOTICE_HEADER.encode(), notice_header(rows.notices)))
         if fault := self.served.faults.next():
             headers.append((measures.FAULT_HEADER.encode(), fault.encode()))
             await self.spoil(fault)

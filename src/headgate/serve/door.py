@@ -1,6 +1,6 @@
 """What may come in: a V2 request against the contract, and the frame of raw rows that the features see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from headgate.contract.numbers import Numbers
 from headgate.contract.request import check, unknown
+from headgate.contract.watch import Notice, Watch
 from headgate.errors import PermanentError
 from headgate.names import did_you_mean
 from headgate.serve.protocol import Request, Tensor, floats_of, rows_of, values_of
 from headgate.serve.refusal import RefusalError, quoted
+from headgate.serve.violations import Violations
 from headgate.specs.contract import ColumnType, Contract
 from headgate.specs.service import Service
 
@@ -56,6 +58,8 @@ class Admitted(msgspec.Struct, gc=False):
     """The JSON of each column's values as sent."""
     numbers: NDArray[np.float64] | None = None
     """All columns of type `number` as (columns, rows), NaN where one is missing; None where they came one by one."""
+    notices: Sequence[Notice] = ()
+    """What is not as the contract promises, and answered all the same."""
 
 
 class Door:
@@ -66,6 +70,8 @@ class Door:
         self.types: dict[str, ColumnType] = {name: contract.columns[name].type for name in inputs(contract, spec)}
         self.time = time_input(self.types, spec)
         self.required = tuple(needed(contract, spec))
+        self.watch = Watch(contract)
+        self.violations = Violations(spec.service, self.types)
         self.needed = frozenset(self.required)
         self.numbers = Numbers(
             {name: contract.columns[name] for name, type_ in self.types.items() if type_ == "number"}
@@ -86,11 +92,14 @@ class Door:
         kept = frozenset(columns)
         columns |= {name: values_of(tensor) for name, tensor in tensors.items() if name not in kept}
         if problem := check(columns, self.contract, self.required, kept):
+            self.violations.refused(problem.input, problem.kind)
             raise RefusalError(str(problem), reason="contract")
         stamps = {name: stamps_of(name, values) for name, values in columns.items() if self.types[name] in TIMES}
         if self.time and None in stamps[self.time]:
             raise RefusalError(f"input {quoted(self.time)} is null; every row has an event time", reason="contract")
-        return Admitted(len(next(iter(columns.values()))), columns, stamps, data, numbers)
+        notices = self.watch.look(columns, kept)
+        self.violations.noticed(notices)
+        return Admitted(len(next(iter(columns.values()))), columns, stamps, data, numbers, notices)
 
     def kept(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, list[Any]], NDArray[np.float64] | None]:
         """Return the numbers of a request, all of them and as many of each, when it is certain that they are right."""
@@ -113,10 +122,12 @@ class Door:
         for tensor in tensors:
             name = tensor.name
             if name not in self.types:
+                self.violations.refused(name, "unknown")
                 raise RefusalError(f"input {quoted(name)} {unknown(name, self.contract)}", reason="contract")
             if name in found:
                 raise RefusalError(f"input {quoted(name)} is given twice")
             if tensor.datatype not in DATATYPES[self.types[name]]:
+                self.violations.refused(name, "type")
                 raise RefusalError(
                     f"input {quoted(name)} has datatype {quoted(tensor.datatype)}; {self.types[name]} in the contract "
                     f"is sent as {' or '.join(DATATYPES[self.types[name]])}"

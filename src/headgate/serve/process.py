@@ -104,10 +104,12 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
     predictor = Predictor(loaded, spec, features_function(spec, folder), door)
     if cold := predictor.warm_up(contract, list(door.types)):
         sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
+    meters = Meters(spec.service, short(sha256))
+    meters.registry.register(door.violations)
     return Served(
         door=door,
         predictor=predictor,
-        meters=Meters(spec.service, short(sha256)),
+        meters=meters,
         faults=FaultPlan(options.faults),
         recorder=recorder_of(options, segment_of(predictor, door, sha256)),
     )
