@@ -122,13 +122,13 @@ def policy(trial: Trial) -> str:
 def train(trial: Trial) -> str:
     """Train on about 100 rows, without a search, and convert."""
     from headgate.adapters.usercode import load
-    from headgate.records.codec import digest_of
-    from headgate.train.fit import try_fit
+    from headgate.train.fit import trial_of, try_fit
 
     project, entry = trial.project, trial.project.spec.train.entrypoint
     fitted = try_fit(trial.few, project.spec, project.features, load(entry, project.folder) if ":" in entry else None)
-    trial.loaded = Loaded(fitted.signature, fitted.onnx, digest_of(fitted.onnx))
-    return f"{entry} on {trial.few.height} rows; converted, its answers differ by {fitted.parity:.0e} at most"
+    trial.loaded = trial_of(fitted.packed, fitted.signature)
+    differ = f"its answers differ by {fitted.parity:.0e} at most"
+    return f"{entry} on {trial.few.height} rows; kept as {fitted.packed.format}, {differ}"
 
 
 def request(trial: Trial) -> str:

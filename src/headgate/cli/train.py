@@ -62,7 +62,7 @@ def train(
     )
     with project.workspace.scratch() as made:
         folder = made / "model"
-        sha256 = package.write(folder, fitted.onnx, fitted.signature, {})
+        sha256 = package.write(folder, fitted.packed, fitted.signature, {})
         model = fit.record(fitted, sha256, report.dataset, code=project.code, lock=project.lock, commit=commit)
         project.store.put_folder(model.uri, folder)
     project.store.put(code_uri(model.service, model.code), encode(gather(project.service_file)))

@@ -1,32 +1,46 @@
-"""A model's folder: model.onnx, signature.json, documents, and a manifest whose sha256 is the model's identity."""
+"""A model's folder: the model, signature.json, documents, and a manifest whose sha256 is the model's identity."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from headgate.errors import PermanentError, speaking
+from headgate.models.formats import FILES, Format, Packed, onnx_packed
+from headgate.models.pickles import refuse_pickles
 from headgate.models.signature import Signature
 from headgate.names import Digest, DigestField, short
 from headgate.records.codec import Record, decode, digest_of, encode
 
-MODEL, SIGNATURE, MANIFEST = "model.onnx", "signature.json", "manifest.json"
+SIGNATURE, MANIFEST = "signature.json", "manifest.json"
 PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
-class Manifest(Record, frozen=True, kw_only=True, tag="package/1"):
-    """Every file of the folder but itself, with its sha256."""
+class Manifest(Record, frozen=True, kw_only=True, tag="package/1", omit_defaults=True):
+    """Every file of the folder but itself, with its sha256, and how the model in it is opened."""
 
     files: dict[str, DigestField]
+    format: Format = "onnx"
+    model: tuple[str, ...] = ()
+    """Which of the files are the model, where it is not the one that its format begins with."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.model or (FILES[self.format],)
 
 
-def write(folder: Path, onnx: bytes, signature: Signature, documents: Mapping[str, str]) -> Digest:
+def write(folder: Path, model: bytes | Packed, signature: Signature, documents: Mapping[str, str]) -> Digest:
     """Write the package, its manifest last, and return its sha256; the same contents give the same one.
 
-    `documents` are further files by name, for instance the drift reference. A folder that holds this very package
-    is left as it is; one without a manifest is none.
+    `model`'s bytes are ONNX. `documents` are further files by name, for instance the drift reference. A folder that
+    holds this very package is left as it is; one without a manifest is none.
     """
-    files = contents(onnx, signature, documents)
-    manifest = encode(Manifest(files={name: digest_of(content) for name, content in files.items()}))
+    made = onnx_packed(model) if isinstance(model, bytes) else model
+    refuse_pickles(made.files)
+    files = contents(made, signature, documents)
+    digests = {name: digest_of(content) for name, content in files.items()}
+    parts = tuple(sorted(made.files)) if set(made.files) != {FILES[made.format]} else ()
+    manifest = encode(Manifest(files=digests, format=made.format, model=parts))
     sha256 = digest_of(manifest)
     if (folder / MANIFEST).exists():
         verify(folder, sha256)
@@ -38,15 +52,21 @@ def write(folder: Path, onnx: bytes, signature: Signature, documents: Mapping[st
     return sha256
 
 
-def contents(onnx: bytes, signature: Signature, documents: Mapping[str, str]) -> dict[str, bytes]:
-    for name in documents:
-        if not re.fullmatch(PLAIN, name) or name in {MODEL, SIGNATURE, MANIFEST}:
-            raise PermanentError(
-                f"{name[:100]!r} is no name for a document of a package",
-                next_step=f"use letters, digits, '.', '_' and '-'; not {MODEL}, {SIGNATURE} or {MANIFEST}",
-            )
+def contents(model: Packed, signature: Signature, documents: Mapping[str, str]) -> dict[str, bytes]:
+    taken = {*model.files, SIGNATURE, MANIFEST}
+    refuse_names(model.files, {SIGNATURE, MANIFEST}, "a model's file")
+    refuse_names(documents, taken, "a document")
     texts = {name: text.encode() for name, text in documents.items()}
-    return {MODEL: onnx, SIGNATURE: encode(signature), **texts}
+    return {**model.files, SIGNATURE: encode(signature), **texts}
+
+
+def refuse_names(names: Iterable[str], taken: AbstractSet[str], what: str) -> None:
+    for name in names:
+        if not re.fullmatch(PLAIN, name) or name in taken:
+            raise PermanentError(
+                f"{name[:100]!r} is no name for {what} of a package",
+                next_step=f"use letters, digits, '.', '_' and '-'; not {', '.join(sorted(taken))}",
+            )
 
 
 def verify(folder: Path, sha256: str) -> Manifest:
@@ -70,6 +90,20 @@ def read(folder: Path, name: str) -> bytes:
             f"model package {str(folder)!r} has no readable {name}: {err.strerror}",
             next_step="fetch the model again, or train it again",
         ) from err
+
+
+def packed(folder: Path, manifest: Manifest) -> Packed:
+    """Return the model's files of a verified package; the very bytes that will be parsed are the verified ones."""
+    if missing := set(manifest.parts) - set(manifest.files):
+        raise PermanentError(
+            f"the manifest of {str(folder)!r} names no digest of its model's {min(missing)}",
+            next_step="write the package again",
+        )
+    files = {name: read(folder, name) for name in manifest.parts}
+    for name, content in files.items():
+        if (found := digest_of(content)) != manifest.files[name]:
+            raise corrupt(folder, name, expected=manifest.files[name], found=found)
+    return Packed(manifest.format, files)
 
 
 def read_signature(folder: Path) -> Signature:

@@ -42,8 +42,8 @@ def check_fitted(model: Any, signature: Signature) -> None:
     if not callable(getattr(model, method, None)):
         raise PermanentError(
             f"fit returned {kind}, which has no `{method}`; task {signature.task!r} needs it",
-            next_step="return a fitted scikit-learn estimator (CalibratedClassifierCV adds predict_proba), "
-            "or an onnx ModelProto",
+            next_step="return a fitted scikit-learn estimator (CalibratedClassifierCV adds predict_proba), a LightGBM "
+            "or XGBoost model, an onnx ModelProto, or the Path of a model file",
         )
     if signature.task != "regression":
         known = np.asarray(getattr(model, "classes_", np.arange(len(signature.classes))))
@@ -102,8 +102,8 @@ def converted(model: Any, signature: Signature) -> Any:
         raise PermanentError(
             f"{type(model).__module__}.{type(model).__qualname__} does not convert to ONNX: "
             f"{' '.join(str(err).split())[:300]}",
-            next_step="return an estimator that skl2onnx supports (https://onnx.ai/sklearn-onnx/supported.html), "
-            "or an onnx ModelProto made by the model's own converter, for instance onnxmltools for LightGBM",
+            next_step="return an estimator that skl2onnx supports (https://onnx.ai/sklearn-onnx/supported.html), an "
+            "onnx ModelProto, a LightGBM or XGBoost model as it is, or the Path of a file that skops.io.dump wrote",
         ) from err
 
 

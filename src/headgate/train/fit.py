@@ -15,6 +15,7 @@ from headgate.errors import HeadgateError, PermanentError
 from headgate.features import FeatureFunction, blame
 from headgate.models import encoding
 from headgate.models.encoding import Matrix
+from headgate.models.formats import Packed
 from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Signature
 from headgate.names import Digest, Uri, short
@@ -23,7 +24,7 @@ from headgate.records.dataset import DatasetRef
 from headgate.records.model import Model, Trial
 from headgate.specs.service import Search, Service
 from headgate.stats.metrics import Undefined, score
-from headgate.train.convert import predictor, to_onnx
+from headgate.train.packing import packed, predictor
 from headgate.train.parity import parity
 from headgate.train.sample import Sample, labelled, sample
 from headgate.train.search import Found, leading, search
@@ -37,7 +38,7 @@ ROWS_A_CLASS = 2
 class Fitted:
     """A converted model, and how it was made."""
 
-    onnx: bytes
+    packed: Packed
     signature: Signature
     trainer: str
     params: Params
@@ -68,11 +69,11 @@ def fit(
     with one_thread():
         found = params(by, spec, signature, learn, check)
         model = call(by, found.params, learn, check, spec)
-        onnx = to_onnx(model, signature)
-        loaded = Loaded(signature, onnx, digest_of(onnx))
+        made = packed(model, signature)
+        loaded = trial_of(made, signature)
         differ = parity(model, loaded, check)
     return Fitted(
-        onnx=onnx,
+        packed=made,
         signature=signature,
         trainer=by.name,
         params=found.params,
@@ -163,8 +164,12 @@ def predicted(model: Any, signature: Signature, matrix: Matrix) -> Predictions:
     estimate = predictor(model, signature)
     if estimate is not None:
         return estimate(matrix)
-    onnx = to_onnx(model, signature)
-    return Loaded(signature, onnx, digest_of(onnx)).predict_matrix(matrix)
+    return trial_of(packed(model, signature), signature).predict_matrix(matrix)
+
+
+def trial_of(made: Packed, signature: Signature) -> Loaded:
+    """Return a packed model at work, before its package has a digest."""
+    return Loaded(signature, made, digest_of(b"".join(made.files.values())))
 
 
 def scored(spec: Service, check: Sample, predictions: Predictions) -> float | None:

@@ -72,7 +72,7 @@ def verdict(rows: pl.DataFrame) -> Verdict:
     own = sizing.rules(parts["gate"], spec, sizing.strongest(rows, spec))
     spec = replace(spec, gate=Gate(rules=tuple(rule for rule, _ in own)))
     fitted = fit(parts["train"], parts["tune"], spec)
-    loaded = Loaded(fitted.signature, fitted.onnx, digest_of(fitted.onnx))
+    loaded = Loaded(fitted.signature, fitted.packed, digest_of(b"".join(fitted.packed.files.values())))
     learned = [parts["train"], parts["tune"]]
     baseline = trivial(
         features.labels(parts["train"], spec, loaded.signature.classes), spec.task, loaded.signature.classes

@@ -72,7 +72,7 @@ class Homemade(BaseEstimator):  # type: ignore[misc]
         ({"weights": 1}, "fit returned builtins.dict"),
         (LinearSVC(), "CalibratedClassifierCV adds predict_proba"),
         (Homemade(), "test_convert.Homemade does not convert to ONNX"),
-        (Homemade(), "or an onnx ModelProto"),
+        (Homemade(), "an onnx ModelProto, a LightGBM or XGBoost model as it is"),
     ],
 )
 def test_what_can_not_be_packaged_is_named_with_the_way_out(model: Any, expected: str) -> None:

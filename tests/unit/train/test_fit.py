@@ -92,7 +92,7 @@ def test_built_in_trainers_learn_and_their_packages_agree(task: Any, trainer: st
     assert made.tune_score is not None
     assert made.tune_score > trivial + 0.2 if task == "binary" else made.tune_score < 0.9 * trivial
     assert made.parity <= TOLERANCE
-    loaded = load(tmp_path / "model", package.write(tmp_path / "model", made.onnx, made.signature, {}))
+    loaded = load(tmp_path / "model", package.write(tmp_path / "model", made.packed, made.signature, {}))
     features = tune.drop("label")
     predictions = loaded.predict(features)
     assert predictions.shape == ((400, 3) if task == "multiclass" else (400,))
@@ -107,7 +107,7 @@ def test_rows_whose_label_never_came_take_no_part() -> None:
 
     mixed = fit(pl.concat([train, unlabelled]), tune, service())
 
-    assert mixed.onnx == fit(train, tune, service()).onnx
+    assert mixed.packed == fit(train, tune, service()).packed
     assert mixed.train_rows == 300
 
 
@@ -115,7 +115,7 @@ def test_another_seed_is_another_model() -> None:
     """Null candidates are made by seeds; they must differ."""
     train, tune = world(1000), world(200, seed=1)
 
-    assert fit(train, tune, service(seed=1)).onnx != fit(train, tune, service(seed=2)).onnx
+    assert fit(train, tune, service(seed=1)).packed != fit(train, tune, service(seed=2)).packed
 
 
 @pytest.mark.parametrize("trainer", ["boosting", "logistic"])
@@ -126,7 +126,7 @@ def test_a_multiclass_service_may_have_two_classes_for_now(trainer: str) -> None
     made = fit(rows, rows, service("multiclass", trainer))
 
     assert made.signature.classes == ("0", "1")
-    assert Loaded(made.signature, made.onnx, Digest("0" * 64)).predict(rows.drop("label")).shape == (len(rows), 2)
+    assert Loaded(made.signature, made.packed, Digest("0" * 64)).predict(rows.drop("label")).shape == (len(rows), 2)
 
 
 def test_a_large_constant_does_not_drown_what_was_learned() -> None:
@@ -149,7 +149,7 @@ def test_columns_without_a_value_do_not_stop_a_fit() -> None:
 def digests() -> list[str]:
     """Return the digests of two models and their signatures."""
     made = [fit(world(3000), world(300, seed=1), service("binary", trainer)) for trainer in ("boosting", "logistic")]
-    return [digest_of(each) for one in made for each in (one.onnx, encode(one.signature))]
+    return [digest_of(each) for one in made for each in (*one.packed.files.values(), encode(one.signature))]
 
 
 def test_the_same_rows_give_the_same_bytes_in_another_process() -> None:
