@@ -48,6 +48,10 @@ $(KSERVE)/.made: tests/kserve/requirements.txt $(STAMP)
 test-full: $(STAMP) $(KSERVE)/.made ## Run every test: all kill points, three start months, null candidates (long)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Ask the server 120,000 requests gone wrong, in every protocol (a few minutes)
+	$(BIN)/python -m pytest -q -rP tests/unit/serve/test_fuzz.py
+
 .PHONY: check
 check: $(STAMP) ## Check style, types, layers, the map, the lock file and that rendered files are fresh
 	$(BIN)/ruff check .

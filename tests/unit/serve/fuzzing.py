@@ -1,0 +1,178 @@
+"""Requests gone wrong in every way that a seeded chance thinks of: values, shapes, names, structure, bytes."""
+
+import json
+import random
+import struct
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from headgate.serve.grpc.messages import InferRequest
+from unit.serve.running import rides, tensor
+
+JSON_TOKENS = [
+    *(b"null", b"true", b"NaN", b"Infinity", b"-0", b"1e999", b"-1e-999", b"1E400", b"0x1", b"1_000", b"01", b"."),
+    *(b"9223372036854775808", b"-9223372036854775809", b"1" * 400, b"1." + b"9" * 400, b'""', b'"\\ud800"'),
+    *(b'"\\u0000"', b'"\xff"', b'"' + b"x" * 3000 + b'"', b"[]", b"{}", b"[[[[[[]]]]]]", b"[" * 2000, b'{"a":' * 2000),
+    *(b"[null]", b'{"":{}}', b",", b":", b'"inputs":', b'"data":', b'"shape":[-1],', b"\x00", b"\xef\xbb\xbf", b"\r\n"),
+]
+WORDS = [
+    *("", "distance", "rider", "at", "late", "city\x00", "x" * 500, "é", "\ud800", "FP64", "INT64", "BYTES", "FP16"),
+    *("2024-05-01", "2024-02-30T25:00", "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59", "berne"),
+]
+NUMBERS: list[Any] = [
+    *(0, -1, 1, 2, 2**31, 2**63 - 1, 2**63, -(2**63), 2**64, 10**30, 0.5, -0.0, 1e308, 5e-324),
+    *(float("inf"), float("nan"), 1e39),
+]
+ODD: list[Any] = [None, True, False, [], {}, [[]], [None], {"a": 1}, *WORDS, *NUMBERS]
+
+Made = tuple[str, bytes]
+"""Which dialect it is for, and the body."""
+
+
+class Mutator:
+    """Makes one bad request after the other; the same seed makes the same ones."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.kinds: list[tuple[str, Callable[[], bytes]]] = [
+            ("v2", self.v2),
+            ("v1", self.v1),
+            ("grpc", self.grpc),
+        ]
+
+    def next(self) -> Made:
+        """Return the next request."""
+        kind, make = self.chance.choice(self.kinds)
+        body = make()
+        for _ in range(self.chance.choice((0, 0, 0, 0, 1, 3))):
+            body = self.bytes_changed(body)
+        return kind, body
+
+    def v2(self) -> bytes:
+        return self.dumped(self.changed(self.request()))
+
+    def v1(self) -> bytes:
+        columns = {item["name"]: item["data"] for item in self.request()["inputs"]}
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        bodies = [{"instances": rows}, {"instances": [list(row.values()) for row in rows]}, {"inputs": columns}]
+        return self.dumped(self.changed(self.chance.choice(bodies)))
+
+    def request(self) -> dict[str, Any]:
+        """Return a good request of some rows, in one of its forms."""
+        count = self.chance.choice((1, 1, 2, 3, 20))
+        request = rides(count)
+        if self.chance.random() < 0.3:
+            request["inputs"].append(tensor("member", "BOOL", [True] * count))
+        if self.chance.random() < 0.3:
+            request |= {"id": "7", "parameters": {"a": 1}, "outputs": [{"name": "probability"}]}
+        self.chance.shuffle(request["inputs"])
+        return request
+
+    def dumped(self, document: Any) -> bytes:
+        text = json.dumps(document, ensure_ascii=self.chance.random() < 0.7)
+        return text.encode(errors="surrogatepass")
+
+    def changed(self, document: Any) -> Any:
+        """Return the document with some of its nodes replaced, dropped or doubled."""
+        whole = [deepcopy(document)]
+        for _ in range(self.chance.choice((0, 1, 1, 1, 3))):
+            holder, key = self.somewhere(whole)
+            self.spoil(holder, key)
+        return whole[0] if whole else None
+
+    def somewhere(self, node: Any) -> tuple[Any, Any]:
+        """Return a place in a document: what holds it, and under which key."""
+        holder, key = node, 0
+        while True:
+            inner = holder[key]
+            if not inner or not isinstance(inner, dict | list) or self.chance.random() < 0.15:
+                return holder, key
+            holder = inner
+            key = self.chance.choice(list(inner) if isinstance(inner, dict) else range(len(inner)))
+
+    def spoil(self, holder: Any, key: Any) -> None:
+        match self.chance.randrange(6):
+            case 0 if isinstance(holder, dict) or len(holder) > 1:
+                del holder[key]
+            case 1 if isinstance(holder, list):
+                holder.insert(key, deepcopy(holder[key]))
+            case 2 if isinstance(holder, dict):
+                holder[self.chance.choice(WORDS)] = holder.pop(key)
+            case 3 if isinstance(holder[key], list):
+                holder[key] = holder[key] * self.chance.choice((0, 2, 30))
+            case 4:
+                holder[key] = [holder[key]]
+            case _:
+                holder[key] = deepcopy(self.chance.choice(ODD))
+
+    def grpc(self) -> bytes:
+        """Return a request's message with some of its fields spoilt."""
+        request, raw = self.request(), self.chance.random() < 0.6
+        message = InferRequest(model_name="rides", id=request.get("id", ""))
+        for item in request["inputs"]:
+            one = message.inputs.add(name=item["name"], datatype=item["datatype"], shape=item["shape"])
+            if raw:
+                message.raw_input_contents.append(packed(item))
+            else:
+                values = [value.encode() if isinstance(value, str) else value for value in item["data"]]
+                getattr(one.contents, FIELDS[item["datatype"]]).extend(values)
+        for _ in range(self.chance.choice((0, 1, 1, 1, 3))):
+            self.spoil_message(message)
+        return bytes(message.SerializeToString())
+
+    def spoil_message(self, message: Any) -> None:
+        if not message.inputs:
+            message.model_name = "ride"
+            return
+        item = self.chance.choice(message.inputs)
+        match self.chance.randrange(9):
+            case 0:
+                item.name = self.chance.choice(WORDS).replace("\ud800", "?")
+            case 1:
+                item.datatype = self.chance.choice(("FP32", "FP64", "INT32", "INT64", "BOOL", "BYTES", "UINT8", ""))
+            case 2:
+                item.shape[:] = [self.chance.choice((0, -1, 1, 2, 2**63 - 1, -(2**63))) for _ in range(3)][1:]
+            case 3:
+                item.contents.fp64_contents.append(self.chance.choice((float("nan"), float("inf"), 1e308, -0.0)))
+            case 4:
+                item.contents.bytes_contents.append(self.chance.randbytes(5))
+            case 5:
+                message.inputs.append(item)
+            case 6 if message.raw_input_contents:
+                place = self.chance.randrange(len(message.raw_input_contents))
+                message.raw_input_contents[place] = self.bytes_changed(message.raw_input_contents[place])
+            case 7 if message.raw_input_contents:
+                del message.raw_input_contents[-1]
+            case _:
+                message.outputs.add(name=self.chance.choice(("probability", "x" * 99, "")))
+
+    def bytes_changed(self, body: bytes) -> bytes:
+        """Return the bytes with one wound."""
+        at = self.chance.randrange(len(body) + 1)
+        until = min(len(body), at + self.chance.choice((1, 2, 8, 100)))
+        match self.chance.randrange(7):
+            case 0:
+                return body[:at]
+            case 1:
+                return body[:at] + body[until:]
+            case 2:
+                return body[:until] + body[at:]
+            case 3:
+                return body[:at] + self.chance.choice(JSON_TOKENS) + body[until:]
+            case 4:
+                return body[:at] + self.chance.randbytes(until - at) + body[until:]
+            case 5:
+                return body[:at] + self.chance.choice(JSON_TOKENS) + body[at:]
+        return body[:at] + bytes(byte ^ 1 << self.chance.randrange(8) for byte in body[at:until]) + body[until:]
+
+
+FIELDS = {"INT64": "int64_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents", "BOOL": "bool_contents"}
+PACKED = {"INT64": "<q", "FP64": "<d", "BOOL": "?"}
+
+
+def packed(item: dict[str, Any]) -> bytes:
+    """Return a tensor's values as raw bytes."""
+    if item["datatype"] != "BYTES":
+        return b"".join(struct.pack(PACKED[item["datatype"]], value) for value in item["data"])
+    return b"".join(struct.pack("<I", len(value.encode())) + value.encode() for value in item["data"])

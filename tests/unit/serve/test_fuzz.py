@@ -1,0 +1,154 @@
+"""A hundred thousand requests gone wrong: no 5xx, no hang, no growth, and the next good one is answered."""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from headgate.serve.app import App
+from headgate.serve.dialect import Dialect
+from headgate.serve.grpc.listener import Call
+from headgate.serve.grpc.messages import InferRequest
+from headgate.serve.process import prepare
+from headgate.serve.protocol import Request
+from unit.serve.fuzzing import Mutator, packed
+from unit.serve.running import rides, world
+
+FEW, MANY = 4_000, 120_000
+SLOWEST_SECONDS = 2.0
+"""Of one request; the machine may be busy."""
+MOST_GROWTH_BYTES = 24 << 20
+"""From a quarter of the way to the end: what the allocator keeps, and no leak of a hundred bytes a request."""
+GOOD_CODES = {200, 400, 404}
+
+
+HARMLESS = """
+import polars as pl
+
+
+def features(rows, as_of):
+    return rows.select("city", "distance", hour=pl.col("at").dt.hour())
+"""
+"""The owner's function when it refuses nothing, so that every 5xx is ours."""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """The application without its sockets, with a function that refuses nothing."""
+    made = world(tmp_path)
+    (made.folder / "rides_features.py").write_text(HARMLESS)
+    options = made.options(log_dir=None)
+    return App(prepare(options, options.sha256), options.limits)
+
+
+class Asked:
+    """Asks an application, and keeps what it saw."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.paths = {"v2": app.dialects["/v2/models/rides/infer"], "v1": app.dialects["/v1/models/rides:predict"]}
+        self.codes: Counter[tuple[str, int]] = Counter()
+        self.slowest = 0.0
+        self.growth_bytes = 0
+
+    def dialect(self, kind: str) -> Dialect:
+        return Call(self.app).dialect if kind == "grpc" else self.paths[kind]
+
+    async def ask(self, kind: str, body: bytes) -> int:
+        """Return the code of one answer."""
+
+        async def read() -> bytes:
+            return body
+
+        began = time.perf_counter()
+        answer = await self.app.respond(read, self.dialect(kind))
+        self.slowest = max(self.slowest, time.perf_counter() - began)
+        assert answer.code in GOOD_CODES, f"{answer.code} for {kind} {body[:2000]!r}: {answer.content[:300]!r}"
+        return answer.code
+
+    async def play(self, mutator: Mutator, good: dict[str, bytes], count: int) -> None:
+        for _ in range(count):
+            kind, body = mutator.next()
+            code = await self.ask(kind, body)
+            self.codes[kind, code] += 1
+            if code != 200:
+                assert await self.ask(kind, good[kind]) == 200
+
+
+def goods() -> dict[str, bytes]:
+    """Return a good request in each dialect: what chance leaves alone."""
+    request = rides(2)
+    columns = {item["name"]: item["data"] for item in request["inputs"]}
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    message = InferRequest(model_name="rides")
+    for item in request["inputs"]:
+        message.inputs.add(name=item["name"], datatype=item["datatype"], shape=item["shape"])
+        message.raw_input_contents.append(packed(item))
+    return {
+        "v2": json.dumps(request).encode(),
+        "v1": json.dumps({"instances": rows}).encode(),
+        "grpc": bytes(message.SerializeToString()),
+    }
+
+
+def resident_bytes() -> int:
+    gc.collect()
+    return int(psutil.Process().memory_info().rss)
+
+
+async def fuzz(app: App, count: int, seed: int) -> Asked:
+    """Ask `count` requests gone wrong; the growth that is measured begins after the first quarter."""
+    asked, mutator, good = Asked(app), Mutator(seed), goods()
+    await asked.play(mutator, good, count // 4)
+    before = resident_bytes()
+    await asked.play(mutator, good, count - count // 4)
+    asked.growth_bytes = resident_bytes() - before
+    return asked
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.full)])
+def test_no_request_knocks_the_server_over(app: App, count: int) -> None:
+    """JSON by column and by row, protobuf: each bad one is refused in a line, and the good one after it answered."""
+    asked = asyncio.run(fuzz(app, count, seed=count))
+
+    sys.stdout.write(
+        f"{count:,} inputs: {dict(asked.codes)}, slowest {asked.slowest:.3f} s, grew {asked.growth_bytes:,} bytes\n"
+    )
+    assert {(kind, code) for kind in ("v1", "v2", "grpc") for code in (200, 400)} <= asked.codes.keys()
+    assert asked.slowest < SLOWEST_SECONDS
+    assert asked.growth_bytes < MOST_GROWTH_BYTES
+    assert app.said == set()
+
+
+FOUND = {
+    "invalid here, nested without end there": ("v2", b'{"inputs": [{"name": 1}, {"name": "a", "shape": ' + b"[" * 2000),
+}
+"""What the fuzzer found once."""
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_what_was_found_once_is_refused(app: App, case: str) -> None:
+    """400, and nothing on stderr."""
+    code = asyncio.run(Asked(app).ask(*FOUND[case]))
+
+    assert (code, app.said) == (400, set())
+
+
+def test_a_decoder_that_breaks_would_be_found(app: App) -> None:
+    """The control: a dialect that raises what nobody foresaw is a 500, and ends the run."""
+
+    def breaks(_body: bytes) -> Request:
+        raise ZeroDivisionError
+
+    asked = Asked(app)
+    asked.paths["v2"] = asked.paths["v2"]._replace(decode=breaks)
+
+    with pytest.raises(AssertionError, match="500 for v2"):
+        asyncio.run(asked.ask("v2", b"{}"))
