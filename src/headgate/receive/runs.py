@@ -46,7 +46,8 @@ def past_run(
 ) -> PastRun:
     """Return how a trigger's last attempt ended; without a Workflow it waits for its time."""
     if workflow is None:
-        return PastRun(trigger=made, verdict=None, ended=now >= due(made, spec) + KEPT, code=made.code)
+        could_start = max(made.at, due(made, spec))
+        return PastRun(trigger=made, verdict=None, ended=now >= could_start + KEPT, code=made.code)
     verdict = VERDICTS.get(workflow.outcomes.get("gate", ""))
     answered = workflow.phase == "Succeeded" or (workflow.failed and verdict not in {None, "pass"})
     return PastRun(
