@@ -15,6 +15,14 @@ VIOLATIONS = "headgate_violations_total"
 """Counter by service, input, kind and level: inputs that are not as the contract promises. `reject`: requests refused
 (which REJECTED counts too, as reason `contract`); `clip`, `flag`: values that were answered all the same."""
 
+SKETCH_ROWS = "headgate_sketch_rows_total"
+SKETCH_SKIPPED = "headgate_sketch_skipped_total"
+"""Counters by service and model: answered rows whose features and scores are sketched, and those that are not."""
+ODD_VALUES = "headgate_odd_values_total"
+"""Counter by service, model, column and kind: sketched values that are null, infinite, unseen or outside the bins."""
+SCORES = "headgate_score"
+"""Histogram by service, model and output: the sketched answers, in the sketch's own bins."""
+
 FAULTS = "headgate_faults_total"
 """Counter by service, model and fault: answers spoiled by a fault of serving.yaml, `delay` or `fail`."""
 
@@ -88,6 +96,9 @@ FAULT = "fault"
 ENVIRONMENT = "environment"
 
 VIOLATIONS_LABELS = (SERVICE, "input", "kind", "level")
+SKETCH_LABELS = (SERVICE, MODEL)
+ODD_VALUES_LABELS = (SERVICE, MODEL, "column", "kind")
+SCORES_LABELS = (SERVICE, MODEL, "output")
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
 REJECTED_LABELS = (SERVICE, REASON)

@@ -23,6 +23,9 @@ def serve(
     ] = None,
     ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Written once requests are answered.")] = None,
     log_dir: Annotated[Path | None, typer.Option("--log-dir", help="Where predictions are logged.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="The model's drift reference: /sketch counts in its bins.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
     delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
     fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,
@@ -46,6 +49,7 @@ def serve(
             grpc_port=grpc_port,
             ready_file=ready_file,
             log_dir=log_dir,
+            reference=reference,
             threads=threads,
             faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
             flush_seconds=flush_seconds,

@@ -37,7 +37,7 @@ class Watch:
             if column.categories is not None and column.unseen == "warning"
         ]
 
-    def look(self, columns: MutableMapping[str, Sequence[Any]], kept: Collection[str] = ()) -> list[Notice]:
+    def look(self, columns: MutableMapping[str, Any], kept: Collection[str] = ()) -> list[Notice]:
         """Return what there is to say about a request's columns, and replace those that are clipped.
 
         `kept` are those known to be inside their ranges.

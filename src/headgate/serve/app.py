@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import headgate.serve.protocol as v2
 from headgate import measures
 from headgate.names import short
 from headgate.serve import v1
+from headgate.serve.background import Background
 from headgate.serve.body import DisconnectedError, Receive, Scope, Send, read_body
 from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
@@ -53,6 +54,10 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters
     faults: FaultPlan
     recorder: Recorder | None
+    background: Background = msgspec.field(default_factory=Background)
+    """What looks at answers that were given: no request waits for it."""
+    documents: Mapping[str, Callable[[], bytes]] = msgspec.field(default_factory=dict)
+    """JSON of what was seen, by path."""
 
 
 class Answer(NamedTuple):
@@ -85,6 +90,7 @@ class App:
             signature=self.signature,
             meters=served.meters,
             is_ready=lambda: not self.draining,
+            documents=served.documents,
         )
 
     def paths(self) -> dict[str, Dialect]:
@@ -167,6 +173,8 @@ class App:
         outputs = outputs_of(scores, self.signature, frozenset(output.name for output in request.outputs))
         if served.recorder:
             served.recorder.record(rows, scores.tolist())
+        for observer in served.background.observers:
+            observer.offer(rows, scores)
         return dialect.encode(v2.Response(self.service, self.version, outputs, request.id))
 
     async def reply(self, send: Send, answer: Answer) -> None:

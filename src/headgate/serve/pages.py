@@ -1,6 +1,6 @@
 """The pages beside infer: metadata, health, metrics; each error is the protocol's JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
 from starlette.applications import Starlette
@@ -36,11 +36,13 @@ class Pages:
         signature: Signature,
         meters: Meters,
         is_ready: Callable[[], bool],
+        documents: Mapping[str, Callable[[], bytes]],
     ) -> None:
         self.service, self.model = service, model
         self.metadata = v2.metadata(service, model, door.datatypes, metadata_of(signature))
         self.meters = meters
         self.is_ready = is_ready
+        self.documents = documents
         self.starlette = Starlette(
             routes=[
                 Route("/v2", self.server),
@@ -54,6 +56,7 @@ class Pages:
                 Route(V1 + "/{model}:predict", self.infer, methods=["POST"]),
                 Route(V1 + "/{model}", self.ready),
                 Route("/metrics", self.metrics),
+                *(Route(path, self.seen) for path in documents),
             ],
             exception_handlers={HTTPException: self.refused},
         )
@@ -88,6 +91,10 @@ class Pages:
 
     async def metrics(self, _request: Request) -> Response:
         return Response(self.meters.text(), media_type=EXPOSITION)
+
+    async def seen(self, request: Request) -> Response:
+        """Answer with what was seen of the answers until now."""
+        return self.json(self.documents[request.scope["path"]]())
 
     def refuse_other_models(self, request: Request) -> None:
         asked = request.path_params

@@ -28,6 +28,7 @@ from headgate.serve.door import Door
 from headgate.serve.faults import FaultPlan
 from headgate.serve.log import Segment
 from headgate.serve.meters import Meters
+from headgate.serve.observing import observe
 from headgate.serve.predictor import Predictor
 from headgate.serve.recorder import Recorder
 from headgate.specs.contract import Contract
@@ -60,6 +61,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Written once requests are answered: {"port", "pid", "model", "at"}, and "grpc_port" where there is one."""
     log_dir: Path | None = None
     """Where predictions are logged; none: they are not."""
+    reference: Path | None = None
+    """The model's drift reference, in whose bins answered rows are counted; none: in bins made from the contract."""
     threads: int = 1
     faults: Faults = Faults()
     exit_with_parent: bool = False
@@ -106,12 +109,15 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
     meters = Meters(spec.service, short(sha256))
     meters.registry.register(door.violations)
+    background, documents = observe(predictor, contract, meters, options.reference)
     return Served(
         door=door,
         predictor=predictor,
         meters=meters,
         faults=FaultPlan(options.faults),
         recorder=recorder_of(options, segment_of(predictor, door, sha256)),
+        background=background,
+        documents=documents,
     )
 
 
@@ -203,6 +209,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await asyncio.gather(super().shutdown(sockets), self.end_calls())
+        await asyncio.to_thread(self.application.served.background.stop)
         self.flushing.cancel()
         with suppress(asyncio.CancelledError):
             await self.flushing
