@@ -111,14 +111,19 @@ def values(own: Small, text: str) -> str:
     receiver: dict[str, Any] = found["receiver"]
     receiver["namespaces"] = sorted({*receiver["namespaces"], *SPACES.values()})
     receiver["weigh"] = "PT5S"
-    receiver.setdefault("services", {})[own.name] = {
+    receiver.setdefault("services", {})[own.name] = trained(own, "dev")
+    return yaml.safe_dump(found, sort_keys=False)
+
+
+def trained(own: Small, environment: str) -> dict[str, str]:
+    """Return what the receiver must know to start a service's graphs."""
+    return {
         "repository": f"gitea+{NAMES['gitea']}/{ORGANISATION}/{own.name}",
         "clone": own.ring.gitea.inside(own.name),
         "image": IMAGE,
-        "environment": "dev",
+        "environment": environment,
         "memory": "512Mi",
     }
-    return yaml.safe_dump(found, sort_keys=False)
 
 
 def code_repo(own: Small) -> None:
