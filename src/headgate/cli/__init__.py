@@ -50,10 +50,15 @@ PURGE = "dirty_decay_ms:0,muzzy_decay_ms:0"
 """Memory that polars frees goes back at once, here and in what we start: a train step of 230,000 rows, -48 MB."""
 
 EXTRAS = {
-    **{"boto3": "s3", "botocore": "s3"},
-    **{"cryptography": "forge", "httpx": "forge"},
-    **{"google": "grpc", "grpc": "grpc"},
-    **{"lightgbm": "lightgbm", "skops": "skops", "xgboost": "xgboost"},
+    "boto3": "s3",
+    "botocore": "s3",
+    "cryptography": "forge",
+    "httpx": "forge",
+    "google": "grpc",
+    "grpc": "grpc",
+    "lightgbm": "lightgbm",
+    "skops": "skops",
+    "xgboost": "xgboost",
 }
 """Package → the extra that brings it; every other comes with `local`."""
 
