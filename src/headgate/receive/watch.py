@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
-from headgate.errors import HeadgateError, PermanentError
+from headgate.errors import HeadgateError, MovedError, PermanentError
 from headgate.ports import Cluster
 from headgate.propose.actions import Nothing
 from headgate.receive.actions import Action
@@ -94,17 +94,24 @@ class Watch:
             troubles.append(Trouble(where=f"{environment}/{service}", error=error))
         planned = plan(rollout, page, self.clock())
         tried: list[Action] = []
+        raced: dict[Action, HeadgateError] = {}
         for _ in range(ROUNDS):
             fresh = [action for action in planned if action not in tried and not isinstance(action, Nothing)]
             if not fresh:
                 break
-            failed = perform(fresh, self.books, self.cluster)
-            troubles += [Trouble(where=f"{environment}/{service}", error=err) for _, err in failed]
-            done += [action for action in fresh if action not in [one for one, _ in failed]]
-            tried += fresh
+            failed = dict(perform(fresh, self.books, self.cluster))
+            raced = {action: err for action, err in failed.items() if isinstance(err, MovedError)}
+            troubles += [
+                Trouble(where=f"{environment}/{service}", error=err) for one, err in failed.items() if one not in raced
+            ]
+            done += [action for action in fresh if action not in failed]
+            tried += [action for action in fresh if action not in raced]
             self.books.look()
             page = self.books.page(environment, service)
             planned = plan(rollout, page, self.clock())
+        # where another replica was quicker there is nothing left to do, and no trouble
+        lost = [err for action, err in raced.items() if action in planned]
+        troubles += [Trouble(where=f"{environment}/{service}", error=err) for err in lost]
         return Look(rollout=rollout, page=page, alarms=tuple(alarms(planned)))
 
     def place(self, rollout: Rollout) -> Place:

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from headgate.errors import TransientError
+from headgate.errors import MovedError, TransientError
 from headgate.names import Commit, Name
-from headgate.records.change import Edit, Proposal
+from headgate.records.change import Edit, Proposal, PullRequest
 from headgate.records.cluster import Unreadable
 from unit.propose.circumstances import version_text
 from unit.receive.station import Station
@@ -79,6 +79,39 @@ def test_a_forge_that_is_down_is_asked_again(world: World) -> None:
     world.look()
 
     assert len(world.pulls()) == 1
+
+
+def test_a_replica_that_was_quicker_is_no_trouble(world: World) -> None:
+    """It pushed the revert's branch a moment before: there is one, and nothing to page anybody for."""
+    world.name(B)
+    world.examine("Failed")
+    real = world.forge.open
+
+    def late(_: Proposal) -> PullRequest:
+        world.forge.open = real  # type: ignore[method-assign]
+        world.other.look()
+        raise MovedError("its branch moved while it was pushed")
+
+    world.forge.open = late  # type: ignore[method-assign]
+
+    looked = world.look()
+
+    assert ((), 1) == (looked.troubles, len(world.pulls()))
+
+
+def test_what_stays_raced_is_trouble(world: World) -> None:
+    """A branch that cannot be pushed, look after look, must be told."""
+    world.name(B)
+    world.examine("Failed")
+
+    def never(_: Proposal) -> PullRequest:
+        raise MovedError("its branch moved while it was pushed")
+
+    world.forge.open = never  # type: ignore[method-assign]
+
+    looked = world.look()
+
+    assert ["its branch moved while it was pushed"] == [trouble.error.message for trouble in looked.troubles]
 
 
 def test_a_live_model_is_judged_for_the_next_environment_after_its_soak(station: Station) -> None:
