@@ -1,42 +1,26 @@
 """The chart under test, and Helm to render it with."""
 
-import os
-import pwd
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+from built import built
 from headgate.cli.charting import CHART, template
 
 ROOT = Path(__file__).parents[3]
 CHARTS = ROOT / CHART
 PROFILES = Path(__file__).parent / "profiles"
 NAMES = sorted(path.name for path in PROFILES.iterdir())
-NEEDS_HELM = "needs helm, or Go to build it"
 Manifest = dict[str, Any]
 
 
-@cache
 def helm() -> str:
-    """Return Helm, built once into the user's cache where it is not on the PATH."""
-    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # the run's own HOME is gone at its end
-    built = home / ".cache" / "headgate" / "cluster" / "bin" / "helm"
-    if found := shutil.which("helm"):
-        return found
-    if not built.exists():
-        if not shutil.which("go"):
-            pytest.skip(NEEDS_HELM)
-        environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT / "tests")}
-        environment.pop("XDG_CACHE_HOME", None)
-        subprocess.run([sys.executable, "-m", "cluster", "build", "helm"], env=environment, check=True)
-    return str(built)
+    """Return Helm."""
+    return built("helm")
 
 
 def rendered(profile: str | Path, *more: str, release: str = "flights") -> list[Manifest]:
