@@ -15,7 +15,7 @@ from headgate import measures
 from headgate.names import short
 from headgate.serve import v1
 from headgate.serve.background import Background
-from headgate.serve.body import DisconnectedError, Receive, Scope, Send, read_body
+from headgate.serve.body import DisconnectedError, Receive, Room, Scope, Send, read_body
 from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
 from headgate.serve.faults import DELAY, FAIL, FaultPlan
@@ -42,6 +42,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A body that takes longer to come is answered with 408."""
     in_flight: int = 128
     """Requests at a time; further ones are shed with 503, to be tried again after a second."""
+    reading_bytes: int = 128 << 20
+    """Of long bodies that are still coming, all clients' together; further ones are shed."""
     rows: int = 100_000
     """Rows of one request: more are a batch, and `headgate score` is made for those."""
 
@@ -78,9 +80,17 @@ class App:
         self.signature = served.predictor.loaded.signature
         self.service = str(self.signature.service)
         self.version = short(served.predictor.loaded.sha256)
+        self.model_header = (measures.MODEL_HEADER.encode(), self.version.encode())
         self.dialects = self.paths()
+        plain = served.faults.delay_seconds == served.faults.fail_share == 0
+        self.by_url = {path.encode(): dialect for path, dialect in self.dialects.items()} if plain else {}
         self.in_flight: Callable[[], int] = lambda: 0
         """Set by the server, which knows how many requests it holds."""
+        self.reading = 0
+        """Of these, whose body is still coming: a slow client takes nobody's place."""
+        self.room = Room(limits.reading_bytes)
+        self.turn = 0
+        """Requests that were answered at once since the loop last looked for new ones: they came together."""
         self.draining = False
         self.said: set[str] = set()
         self.pages = Pages(
@@ -111,47 +121,89 @@ class App:
 
     async def infer(self, scope: Scope, receive: Receive, send: Send, dialect: Dialect) -> None:
         """Answer one request, whatever it is; only a client that left gets nothing."""
-        read = partial(read_body, scope, receive, self.limits.body_bytes, self.limits.body_seconds)
+        read = partial(read_body, scope, receive, self.limits.body_bytes, self.limits.body_seconds, self.room)
         with suppress(DisconnectedError):
             await self.reply(send, await self.respond(read, dialect))
 
     async def respond(self, read: Callable[[], Awaitable[bytes]], dialect: Dialect) -> Answer:
         """Return the answer to what `read` gives, counted; DisconnectedError when nobody waits for one."""
-        began = time.perf_counter()
-        code, headers = 200, [(measures.MODEL_HEADER.encode(), self.version.encode())]
+        began, headers = time.perf_counter(), self.headers()
         try:
             self.shed()
-            body = await read()
+            body = await self.received(read)
             began = time.perf_counter()
-            content = await self.answer(body, headers, dialect)
+            self.shed()
+            code, content = 200, await self.answer(body, headers, dialect)
         except DisconnectedError:
             raise
-        except RefusalError as err:
-            self.served.meters.rejected(err.reason)
-            code, content = err.status, dialect.error(err.message)
-            headers += headers_of(err)
         except Exception as err:  # noqa: BLE001 - no single request may end the server
-            self.say(err)
-            code, content = 500, dialect.error("the model could not answer; the server's log says why")
+            code, content = self.failed(err, headers, dialect)
         self.served.meters.answered(code, time.perf_counter() - began)
         return Answer(code, content, headers)
 
+    async def received(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        self.reading += 1
+        try:
+            return await read()
+        finally:
+            self.reading -= 1
+
+    def at_once(self, url: bytes) -> Dialect | None:
+        """Return how to answer a small request for `url` without ever waiting, None where that cannot be."""
+        return self.by_url.get(url)
+
+    def respond_at_once(self, body: bytes, dialect: Dialect) -> Answer:
+        """Return the answer to a small body, counted, with the headers that describe its content."""
+        began, headers = time.perf_counter(), self.headers()
+        self.take_turn()
+        try:
+            self.shed()
+            code, content = 200, self.compute(*self.admitted(body, headers, dialect), dialect)
+        except Exception as err:  # noqa: BLE001 - no single request may end the server
+            code, content = self.failed(err, headers, dialect)
+        self.served.meters.answered(code, time.perf_counter() - began)
+        return Answer(code, content, self.described(headers, content))
+
+    def headers(self) -> Headers:
+        return [self.model_header]
+
+    def failed(self, err: Exception, headers: Headers, dialect: Dialect) -> tuple[int, bytes]:
+        """Return code and content for a request that gets no prediction; what is no refusal is said on stderr."""
+        if isinstance(err, RefusalError):
+            self.served.meters.rejected(err.reason)
+            headers += headers_of(err)
+            return err.status, dialect.error(err.message)
+        self.say(err)
+        return 500, dialect.error("the model could not answer; the server's log says why")
+
+    def take_turn(self) -> None:
+        if not self.turn:
+            asyncio.get_running_loop().call_soon(self.end_turn)
+        self.turn += 1
+
+    def end_turn(self) -> None:
+        self.turn = 0
+
     def shed(self) -> None:
-        if self.in_flight() > self.limits.in_flight:
+        if self.in_flight() - self.reading + self.turn > self.limits.in_flight:
             raise RefusalError("too many requests at a time; try again in a second", status=503, reason="overload")
 
     async def answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:
-        request = dialect.decode(body)
-        rows = self.served.door.admit(request)
-        self.refuse_too_many(rows)
-        if rows.notices:
-            headers.append((measures.NOTICE_HEADER.encode(), notice_header(rows.notices)))
+        request, rows = self.admitted(body, headers, dialect)
         if fault := self.served.faults.next():
             headers.append((measures.FAULT_HEADER.encode(), fault.encode()))
             await self.spoil(fault)
         if rows.count > INLINE_ROWS:
             return await asyncio.to_thread(self.compute, request, rows, dialect)
         return self.compute(request, rows, dialect)
+
+    def admitted(self, body: bytes, headers: Headers, dialect: Dialect) -> tuple[v2.Request, Admitted]:
+        request = dialect.decode(body)
+        rows = self.served.door.admit(request)
+        self.refuse_too_many(rows)
+        if rows.notices:
+            headers.append((measures.NOTICE_HEADER.encode(), notice_header(rows.notices)))
+        return request, rows
 
     def refuse_too_many(self, rows: Admitted) -> None:
         if rows.count > self.limits.rows:
@@ -178,12 +230,16 @@ class App:
         return dialect.encode(v2.Response(self.service, self.version, outputs, request.id))
 
     async def reply(self, send: Send, answer: Answer) -> None:
-        code, content, headers = answer
+        headers = self.described(answer.headers, answer.content)
+        await send({"type": "http.response.start", "status": answer.code, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.content})
+
+    def described(self, headers: Headers, content: bytes) -> Headers:
+        """Return an answer's headers with those that describe its content, and what a drain adds."""
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         if self.draining:
             headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": code, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        return headers
 
     def say(self, err: Exception) -> None:
         """Write an error to stderr the first time it happens."""

@@ -24,6 +24,7 @@ from headgate.features import FeatureFunction
 from headgate.models.loading import load as load_model
 from headgate.names import Digest, digest, short
 from headgate.serve.app import App, Limits, Served
+from headgate.serve.connection import Connection
 from headgate.serve.door import Door
 from headgate.serve.faults import FaultPlan
 from headgate.serve.log import Segment
@@ -157,7 +158,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
