@@ -16,6 +16,10 @@ DISCARD_SECONDS = 5.0
 """A client that is still sending reads no answer: this much more is read and thrown away first."""
 
 
+SMALL_BYTES = 64 << 10
+"""Shorter bodies always find room: nobody who asks for a few rows waits for those who send many."""
+
+
 class DisconnectedError(Exception):
     """The client left; nobody waits for an answer."""
 
@@ -24,13 +28,32 @@ class TooLongError(Exception):
     """More bytes came than the limit allows."""
 
 
-async def read_body(scope: Scope, receive: Receive, limit_bytes: int, limit_seconds: float) -> bytes:
-    """Return the body; RefusalError 413 when it is longer than the limit, 408 when it takes too long to come."""
+class Room:
+    """How much of unfinished bodies is held at a time, of all clients together."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.left_bytes = size_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Take so much of it; RefusalError 503 when there is not so much left."""
+        if size_bytes > self.left_bytes:
+            raise RefusalError("too many long requests at a time; try again in a second", status=503, reason="overload")
+        self.left_bytes -= size_bytes
+
+    def give(self, size_bytes: int) -> None:
+        self.left_bytes += size_bytes
+
+
+async def read_body(scope: Scope, receive: Receive, limit_bytes: int, limit_seconds: float, room: Room) -> bytes:
+    """Return the body; RefusalError 413 when it is longer than the limit, 408 when it takes too long to come.
+
+    503 when it is long, and the others that are coming fill the room.
+    """
     headers = dict(scope["headers"])
     declared = headers.get(b"content-length", b"")
     try:
         async with asyncio.timeout(limit_seconds):
-            return await gather(receive, limit_bytes, int(declared[:20]) if declared.isdigit() else 0)
+            return await gather(receive, limit_bytes, int(declared[:20]) if declared.isdigit() else 0, room)
     except TooLongError:
         if b"expect" not in headers:
             await discard(receive)
@@ -43,15 +66,21 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int, limit_seco
         ) from None
 
 
-async def gather(receive: Receive, limit_bytes: int, declared_bytes: int) -> bytes:
+async def gather(receive: Receive, limit_bytes: int, declared_bytes: int, room: Room) -> bytes:
     chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        if max(size, declared_bytes) > limit_bytes:
-            raise TooLongError
-        chunk, more = await next_chunk(receive)
-        size += len(chunk)
-        chunks.append(chunk)
+    size, taken, more = 0, 0, True
+    try:
+        while more:
+            if max(size, declared_bytes) > limit_bytes:
+                raise TooLongError
+            chunk, more = await next_chunk(receive)
+            size += len(chunk)
+            chunks.append(chunk)
+            if size > SMALL_BYTES:
+                room.take(size - taken)
+                taken = size
+    finally:
+        room.give(taken)
     if size > limit_bytes:
         raise TooLongError
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

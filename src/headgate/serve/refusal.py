@@ -6,13 +6,15 @@ from headgate.errors import PermanentError
 class RefusalError(PermanentError):
     """The request is at fault or comes at the wrong moment; the server goes on.
 
-    `status` is the HTTP code, `reason` the label of `headgate_rejected_total`.
+    `status` is the HTTP code, `reason` the label of `headgate_rejected_total`; where asking again helps (429, 503) it
+    does so after `retry_seconds`.
     """
 
-    def __init__(self, message: str, *, status: int = 400, reason: str = "malformed") -> None:
+    def __init__(self, message: str, *, status: int = 400, reason: str = "malformed", retry_seconds: int = 1) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.retry_seconds = retry_seconds
 
 
 def quoted(text: object, limit: int = 60) -> str:
