@@ -13,6 +13,8 @@ from cluster.scenarios.ring.journey import weight
 from cluster.scenarios.ring.small import Small, a_row
 from cluster.scenarios.ring.traffic import Traffic, failed, share
 from cluster.scenarios.ring.waiting import wait
+from headgate.records.codec import decode
+from headgate.records.live import LiveTag
 
 WEIGHTS = {25, 50}
 """Of the small services' canary plan."""
@@ -82,10 +84,10 @@ def failing(own: Small, change: Callable[[], object]) -> Failed:
     )
 
 
-def message(ring: Installed, tag: str) -> str:
+def told_by(ring: Installed, tag: str) -> LiveTag:
     """Return what a tag says."""
     found = ring.gitea.ask("GET", f"repos/{ORGANISATION}/env/tags/{tag.replace('/', '%2F')}")
-    return str(found["message"])
+    return decode(str(found["message"]).encode(), LiveTag, tag)
 
 
 def split(traffic: Traffic, steps: dict[int, tuple[float, float]], model: str) -> dict[int, tuple[int, float]]:

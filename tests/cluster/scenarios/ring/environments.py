@@ -17,6 +17,7 @@ from cluster.scenarios.ring.install import IMAGE, MODELS, RESTRICTED, RUNS, Inst
 from cluster.scenarios.ring.small import Small, pushed
 from cluster.scenarios.ring.waiting import wait
 from headgate.names import name
+from headgate.scaffold.platform import application
 from headgate.scaffold.repository import Place, argo
 from headgate.specs.environment import Environment
 from headgate.specs.writing import dump
@@ -29,7 +30,7 @@ environments:
   - {{name: staging, after: dev}}
   - {{name: prod, after: staging, soak: PT{SOAK_SECONDS}S}}
 """
-PLATFORM = "platform/in-cluster/values.yaml"
+PLATFORM, PROJECT = "platform/in-cluster/values.yaml", "platform/in-cluster/application.yaml"
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,16 @@ def chain(own: Small, env: Path, serving: str) -> Iterator[Chain]:
     ring = own.ring
     found = Chain(env, *(replace(own, environment=each, space=space) for each, space in SPACES.items()))
     ring.gitea.checkout("env", env)
-    before = {path: (env / path).read_text() for path in ("promotion.yaml", PLATFORM)}
+    before = {path: (env / path).read_text() for path in ("promotion.yaml", PLATFORM, PROJECT)}
+    reach = application(ring.gitea.inside("env"), "in-cluster", tuple(SPACES.values()))
     try:
         for small in (found.dev, found.staging):
             ring.cluster.apply(namespace(small.space, **RESTRICTED), store(ring, small.space))
             runtime(ring, small.space)
         code_repo(own)
-        pushed(ring, env, files(found, serving, before[PLATFORM]), f"Begin {own.name} in three environments")
+        ring.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=reach)
+        begun = files(found, serving, before[PLATFORM]) | {PROJECT: reach}
+        pushed(ring, env, begun, f"Begin {own.name} in three environments")
         ring.cluster.kubectl("apply", "--server-side", *appsets(found))
         told(own, knows=True)
         yield found
@@ -82,9 +86,11 @@ def over(found: Chain, before: dict[str, str]) -> None:
     for small in (found.dev, found.staging):
         (env / "appsets" / f"{small.environment}.yaml").unlink(missing_ok=True)
         shutil.rmtree(env / "env" / small.environment, ignore_errors=True)
-        ring.cluster.kubectl("delete", "namespace", small.space, "--wait=false")
     pushed(ring, env, before, "As it was")
     told(found.dev, knows=False)
+    for small in (found.dev, found.staging):
+        ring.cluster.kubectl("delete", "namespace", small.space, "--wait=false")
+    ring.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=before[PROJECT])
 
 
 def appsets(found: Chain) -> list[str]:
