@@ -84,10 +84,8 @@ class App:
         self.dialects = self.paths()
         plain = served.faults.delay_seconds == served.faults.fail_share == 0
         self.by_url = {path.encode(): dialect for path, dialect in self.dialects.items()} if plain else {}
-        self.in_flight: Callable[[], int] = lambda: 0
-        """Set by the server, which knows how many requests it holds."""
-        self.reading = 0
-        """Of these, whose body is still coming: a slow client takes nobody's place."""
+        self.held = 0
+        """Requests that are being answered. One whose body is still coming is none: a slow client takes no place."""
         self.room = Room(limits.reading_bytes)
         self.turn = 0
         """Requests that were answered at once since the loop last looked for new ones: they came together."""
@@ -129,11 +127,9 @@ class App:
         """Return the answer to what `read` gives, counted; DisconnectedError when nobody waits for one."""
         began, headers = time.perf_counter(), self.headers()
         try:
-            self.shed()
-            body = await self.received(read)
+            body = await read()
             began = time.perf_counter()
-            self.shed()
-            code, content = 200, await self.answer(body, headers, dialect)
+            code, content = 200, await self.held_answer(body, headers, dialect)
         except DisconnectedError:
             raise
         except Exception as err:  # noqa: BLE001 - no single request may end the server
@@ -141,12 +137,14 @@ class App:
         self.served.meters.answered(code, time.perf_counter() - began)
         return Answer(code, content, headers)
 
-    async def received(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        self.reading += 1
+    async def held_answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:
+        self.take_turn()
+        self.held += 1
         try:
-            return await read()
+            self.shed()
+            return await self.answer(body, headers, dialect)
         finally:
-            self.reading -= 1
+            self.held -= 1
 
     def at_once(self, url: bytes) -> Dialect | None:
         """Return how to answer a small request for `url` without ever waiting, None where that cannot be."""
@@ -185,7 +183,7 @@ class App:
         self.turn = 0
 
     def shed(self) -> None:
-        if self.in_flight() - self.reading + self.turn > self.limits.in_flight:
+        if max(self.held, self.turn) > self.limits.in_flight:
             raise RefusalError("too many requests at a time; try again in a second", status=503, reason="overload")
 
     async def answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:

@@ -15,9 +15,6 @@ class Mounted:
         # Nobody flushes beside a foreign server: what is answered is written first.
         served = prepare(msgspec.structs.replace(options, flush_seconds=0), digest(options.sha256))
         self.app = App(served, options.limits)
-        self.app.in_flight = lambda: self.held
-        self.held = 0
-        """Requests that are being answered, here and not in the rest of the application."""
 
     @property
     def service(self) -> str:
@@ -25,14 +22,7 @@ class Mounted:
         return self.app.service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        self.held += 1
-        try:
-            await self.app(below(scope), receive, send)
-        finally:
-            self.held -= 1
+        await self.app(below(scope) if scope["type"] == "http" else scope, receive, send)
 
 
 def below(scope: Scope) -> Scope:

@@ -174,7 +174,6 @@ class Server(uvicorn.Server):
         self.options = options
         self.port = port
         self.listener = listener_of(app, options)
-        app.in_flight = lambda: len(self.server_state.tasks) + (self.listener.open_calls if self.listener else 0)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()

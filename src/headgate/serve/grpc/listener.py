@@ -72,7 +72,6 @@ class Listener:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.port = port
         """Once started the one that was bound."""
-        self.open_calls = 0
 
     async def start(self) -> None:
         """Answer calls from now on; TransientError when the port is taken."""
@@ -111,13 +110,10 @@ class Listener:
 
     async def infer(self, _messages: Any, context: Context) -> bytes:
         """Answer one call, whatever it is."""
-        self.open_calls += 1
         try:
             answer = await self.app.respond(partial(self.read, context), Call(self.app).dialect)
         except DisconnectedError:
             return b""
-        finally:
-            self.open_calls -= 1
         await context.send_initial_metadata(metadata(answer.headers))
         if answer.code != 200:
             await context.abort(CODES[answer.code], answer.content.decode())
