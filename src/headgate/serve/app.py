@@ -19,9 +19,11 @@ from headgate.serve.body import DisconnectedError, Receive, Room, Scope, Send, r
 from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
 from headgate.serve.faults import DELAY, FAIL, FaultPlan
+from headgate.serve.limits import Limits
 from headgate.serve.meters import Meters
 from headgate.serve.pages import Pages
 from headgate.serve.predictor import Predictor, outputs_of
+from headgate.serve.rate import Rate, client_of
 from headgate.serve.recorder import Recorder
 from headgate.serve.refusal import RefusalError
 from headgate.serve.violations import header as notice_header
@@ -32,20 +34,6 @@ INLINE_ROWS = 2000
 """More rows than this are computed in a thread, so that small requests need not wait for them."""
 MOST_SAID = 100
 """Distinct errors written to stderr; a counter has the rest."""
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process takes at a time."""
-
-    body_bytes: int = 16 << 20
-    body_seconds: float = 10.0
-    """A body that takes longer to come is answered with 408."""
-    in_flight: int = 128
-    """Requests at a time; further ones are shed with 503, to be tried again after a second."""
-    reading_bytes: int = 128 << 20
-    """Of long bodies that are still coming, all clients' together; further ones are shed."""
-    rows: int = 100_000
-    """Rows of one request: more are a batch, and `headgate score` is made for those."""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +70,8 @@ class App:
         self.version = short(served.predictor.loaded.sha256)
         self.model_header = (measures.MODEL_HEADER.encode(), self.version.encode())
         self.dialects = self.paths()
-        plain = served.faults.delay_seconds == served.faults.fail_share == 0
+        self.rate = Rate(limits.client_rate) if limits.client_rate else None
+        plain = served.faults.delay_seconds == served.faults.fail_share == 0 and not self.rate
         self.by_url = {path.encode(): dialect for path, dialect in self.dialects.items()} if plain else {}
         self.held = 0
         """Requests that are being answered. One whose body is still coming is none: a slow client takes no place."""
@@ -119,9 +108,13 @@ class App:
 
     async def infer(self, scope: Scope, receive: Receive, send: Send, dialect: Dialect) -> None:
         """Answer one request, whatever it is; only a client that left gets nothing."""
-        read = partial(read_body, scope, receive, self.limits.body_bytes, self.limits.body_seconds, self.room)
         with suppress(DisconnectedError):
-            await self.reply(send, await self.respond(read, dialect))
+            await self.reply(send, await self.respond(partial(self.read, scope, receive), dialect))
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        if self.rate:
+            self.rate.take(client_of(scope, self.limits.client_header))
+        return await read_body(scope, receive, self.limits.body_bytes, self.limits.body_seconds, self.room)
 
     async def respond(self, read: Callable[[], Awaitable[bytes]], dialect: Dialect) -> Answer:
         """Return the answer to what `read` gives, counted; DisconnectedError when nobody waits for one."""
@@ -253,6 +246,6 @@ class SpoiledError(Exception):
 
 def headers_of(err: RefusalError) -> Headers:
     """Return the headers that tell the client how to go on."""
-    if err.status == 503:
-        return [(b"retry-after", b"1")]
+    if err.status in (429, 503):
+        return [(b"retry-after", b"%d" % err.retry_seconds)]
     return [(b"connection", b"close")] if err.status in (408, 413) else []

@@ -23,10 +23,11 @@ from headgate.errors import PermanentError, TransientError
 from headgate.features import FeatureFunction
 from headgate.models.loading import load as load_model
 from headgate.names import Digest, digest, short
-from headgate.serve.app import App, Limits, Served
+from headgate.serve.app import App, Served
 from headgate.serve.connection import Connection
 from headgate.serve.door import Door
 from headgate.serve.faults import FaultPlan
+from headgate.serve.limits import Limits
 from headgate.serve.log import Segment
 from headgate.serve.meters import Meters
 from headgate.serve.observing import observe

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from headgate.models.loading import load
-from headgate.serve.app import Limits
+from headgate.serve.limits import Limits
 from headgate.serve.log import inputs_of, read
 from unit.serve.running import EIGHT, Running, World, ask, changed, rides, running, tensor, world
 

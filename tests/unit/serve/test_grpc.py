@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
-from headgate.serve.app import Limits
 from headgate.serve.grpc.messages import SERVICE, InferRequest, InferResponse
+from headgate.serve.limits import Limits
 from headgate.specs.environment import Faults
 from unit.serve.running import Running, changed, refused, rides, running, tensor, world
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from headgate.errors import PermanentError
 from headgate.models.loading import load
-from headgate.serve.app import Limits
+from headgate.serve.limits import Limits
 from headgate.serve.log import read
 from headgate.serve.mount import Mounted
 from unit.serve.hosting import hosted

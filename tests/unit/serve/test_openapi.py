@@ -19,7 +19,8 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.routing import Route
 
-from headgate.serve.app import App, Limits
+from headgate.serve.app import App
+from headgate.serve.limits import Limits
 from headgate.serve.process import prepare
 from unit.serve.running import Running, rides, running, world
 

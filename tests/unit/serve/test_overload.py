@@ -13,7 +13,7 @@ from statistics import median, quantiles
 
 import pytest
 
-from headgate.serve.app import Limits
+from headgate.serve.limits import Limits
 from unit.serve.running import Running, ask, rides, running, world
 
 ATTACK = Path(__file__).parent / "attack.py"

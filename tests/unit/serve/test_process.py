@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.serve.app import Limits
+from headgate.serve.limits import Limits
 from headgate.serve.log import read
 from headgate.specs.environment import Faults
 from unit.serve.running import Answer, Running, ask, refused, rides, running, world

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate.serve.app import Limits
 from headgate.serve.door import Door
+from headgate.serve.limits import Limits
 from headgate.serve.refusal import RefusalError
 from headgate.serve.v1 import Translator
 from headgate.specs.contract import Contract

@@ -17,6 +17,7 @@ from headgate.serve.grpc.messages import SERVICE, InferRequest, InferResponse, k
 from headgate.serve.pages import absent
 from headgate.serve.predictor import metadata_of
 from headgate.serve.protocol import Request, Response, WantedOutput
+from headgate.serve.rate import client_of
 from headgate.serve.refusal import RefusalError
 
 Context = Any
@@ -121,6 +122,8 @@ class Listener:
 
     async def read(self, context: Context) -> bytes:
         """Return the call's message; RefusalError 408 when it does not come in time."""
+        if self.app.rate:
+            self.app.rate.take(client_of(head(context), self.app.limits.client_header))
         seconds = self.app.limits.body_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -162,6 +165,15 @@ class Listener:
     def refuse_other_models(self, message: Any) -> None:
         if reason := absent(self.app.service, self.app.version, message.name, message.version):
             raise RefusalError(reason, status=404)
+
+
+def head(context: Context) -> dict[str, Any]:
+    """Return who calls, as HTTP's side has it: metadata as headers, an address without its port."""
+    named = [
+        (name.encode(), value.encode() if isinstance(value, str) else value)
+        for name, value in context.invocation_metadata()
+    ]
+    return {"headers": named, "client": (context.peer().rpartition(":")[0], 0)}
 
 
 def metadata(headers: Headers) -> tuple[tuple[str, str], ...]:
