@@ -1,0 +1,157 @@
+"""A Parquet file to a Parquet file of scores: the server's numbers, one part in memory at a time."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from headgate.errors import HeadgateError, PermanentError
+from headgate.models.loading import Predictions
+from headgate.models.signature import Signature
+from headgate.score.admission import Admission, admit, inputs_in
+from headgate.score.parts import Part, Parts, plan_of, refuse_same
+from headgate.serve.predictor import Predictor, metadata_of
+
+PART_ROWS = 131_072
+"""What a kill costs at most, and what is in memory at a time."""
+MODEL, LABEL = "model", "label"
+
+Advance = Callable[[int, int], None]
+"""Told how many rows the file has, and how many are done since it was last told."""
+
+
+@dataclass
+class Scored:
+    """What became of a file's rows."""
+
+    rows: int
+    scored: int = 0
+    resumed: int = 0
+    """Rows of parts that an earlier run had finished."""
+    rejected: Counter[str] = field(default_factory=Counter)
+    noticed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, part: Part) -> None:
+        self.scored += part.scored
+        self.rejected.update(part.rejected)
+        self.noticed.update(part.noticed)
+
+
+def score(
+    source: Path,
+    target: Path,
+    predictor: Predictor,
+    code: str,
+    *,
+    strict: bool = False,
+    part_rows: int = PART_ROWS,
+    advance: Advance = lambda _rows, _done: None,
+) -> Scored:
+    """Score every row that the door lets in, in the file's order, and say what became of the others.
+
+    A killed run goes on where it ended, as long as file, model and the service's own code are the same. `target`
+    appears whole, at the end. `strict`: the first row that breaks the contract ends it, and nothing appears.
+    """
+    refuse_same(source, target)
+    rows = scan(source)
+    names = inputs_in(rows.collect_schema(), predictor.door)
+    count = int(rows.select(pl.len()).collect().item())
+    if not count:
+        raise PermanentError(f"file {str(source)!r} has no rows", next_step="give a file with rows to score")
+    parts = Parts(target, plan_of(source, count, predictor.loaded.sha256, code, part_rows))
+    found = Scored(rows=count)
+    with parts.held():
+        for number in range(parts.count):
+            first = number * part_rows
+            height = min(part_rows, count - first)
+            part = parts.done(number)
+            if part is not None:
+                found.resumed += height
+            else:
+                batch = rows.select(names).slice(first, height).collect(engine="streaming")
+                part = score_part(batch, first, predictor, parts, number, strict=strict)
+            if strict and part.rejected:
+                raise refused_strictly(source, part)
+            found.add(part)
+            advance(count, height)
+        parts.finish()
+    return found
+
+
+def scan(source: Path) -> pl.LazyFrame:
+    """Return a Parquet file's rows, not yet read."""
+    if not source.is_file():
+        raise PermanentError(f"no file {str(source)!r}", next_step="give a Parquet file")
+    rows = pl.scan_parquet(source)
+    try:
+        rows.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as err:
+        raise PermanentError(
+            f"file {str(source)!r} is no Parquet file: {str(err).splitlines()[0][:200]}",
+            next_step="write it as Parquet",
+        ) from err
+    return rows
+
+
+def score_part(
+    batch: pl.DataFrame, first: int, predictor: Predictor, parts: Parts, number: int, *, strict: bool
+) -> Part:
+    admitted = admit(batch, first, predictor.door)
+    if strict and admitted.rejected.height:
+        raise refused(admitted)
+    noticed: Counter[str] = Counter()
+    for notice in admitted.notices:
+        noticed[f"{notice.input} {notice.kind} {notice.level}"] += notice.values
+    scores = scored_rows(admitted, predict(admitted.rows, first, predictor), predictor)
+    return parts.keep(number, scores, admitted.rejected, dict(noticed))
+
+
+def predict(rows: pl.DataFrame, first: int, predictor: Predictor) -> Predictions:
+    """Return the scores of a part; an error says where in the file it is."""
+    if rows.is_empty():  # a function of the owner's need not know what to make of none
+        loaded = predictor.loaded
+        return loaded.predict_matrix(np.empty((0, len(loaded.signature.features)), dtype=np.float32))
+    try:
+        return predictor.predict(rows)
+    except HeadgateError as err:
+        err.add_note(f"in the {rows.height:,} rows from row {first:,} on")
+        raise
+
+
+def scored_rows(admitted: Admission, scores: Predictions, predictor: Predictor) -> pl.DataFrame:
+    """Return the ids, the scores and the model's digest; without data.id a row is known by its number."""
+    ids = admitted.rows.select(predictor.spec.data.id) if predictor.spec.data.id else pl.DataFrame([admitted.places])
+    made = [*ids, *columns_of(scores, predictor.loaded.signature)]
+    sha256 = str(predictor.loaded.sha256)
+    return pl.DataFrame(made).with_columns(pl.lit(sha256).alias(MODEL))
+
+
+def columns_of(scores: Predictions, signature: Signature) -> list[pl.Series]:
+    """Return the scores by the names of the server's outputs; multiclass: one column a class, and the label."""
+    name = metadata_of(signature)[0].name
+    if signature.task != "multiclass":
+        return [pl.Series(name, scores)]
+    columns = [pl.Series(f"{name}.{each}", scores[:, place]) for place, each in enumerate(signature.classes)]
+    best = [signature.classes[place] for place in scores.argmax(axis=1)]
+    return [*columns, pl.Series(LABEL, best, pl.String)]
+
+
+def refused(admitted: Admission) -> PermanentError:
+    row, name, _, reason = admitted.rejected.row(0)
+    return PermanentError(
+        f"row {row:,} breaks the contract: input {name!r} {reason}",
+        found=f"{admitted.rejected.height:,} such rows in this part",
+        next_step="mend the rows; or leave --strict out: they are listed in a file of their own",
+    )
+
+
+def refused_strictly(source: Path, part: Part) -> PermanentError:
+    counts = ", ".join(f"{name}: {count:,}" for name, count in sorted(part.rejected.items()))
+    return PermanentError(
+        f"rows of {str(source)!r} break the contract",
+        found=counts,
+        next_step="mend the rows; or leave --strict out: they are listed in a file of their own",
+    )

@@ -1,0 +1,189 @@
+"""A scored file in the making: parts that are whole or not there, a plan that says what they are parts of."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from headgate.adapters.durable import remove, replace_file, sync_folder
+from headgate.errors import PermanentError, TransientError, speaking
+from headgate.names import Digest
+from headgate.records.codec import digest_of
+
+END_BYTES = 64 << 10
+"""A Parquet file ends with its footer, which tells of all its columns."""
+PLAN, LOCK = "plan.json", "lock"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is scored by what; parts of another plan are worth nothing."""
+
+    size_bytes: int
+    modified: int
+    """Nanoseconds."""
+    end: Digest
+    """Of the file's last bytes."""
+    rows: int
+    model: Digest
+    code: str
+    """Digest of the service's own files, its contract and features among them."""
+    part_rows: int
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One scored part: written last, so that what it names is whole."""
+
+    scored: int
+    rejected: dict[str, int]
+    """Input and kind → rows."""
+    noticed: dict[str, int]
+    """Input, kind and level → values that were scored all the same."""
+    scores: Digest
+    rejects: Digest
+
+
+def plan_of(source: Path, rows: int, model: Digest, code: str, part_rows: int) -> Plan:
+    """Return the plan for a file as it is now."""
+    with speaking(f"read {str(source)!r}"), source.open("rb") as file:
+        facts = os.fstat(file.fileno())
+        file.seek(max(0, facts.st_size - END_BYTES))
+        end = digest_of(file.read())
+    return Plan(
+        size_bytes=facts.st_size,
+        modified=facts.st_mtime_ns,
+        end=end,
+        rows=rows,
+        model=model,
+        code=code,
+        part_rows=part_rows,
+    )
+
+
+class Parts:
+    """The parts of one output, in a folder beside it; a new plan begins anew."""
+
+    def __init__(self, target: Path, plan: Plan) -> None:
+        self.target = target
+        self.plan = plan
+        self.folder = target.with_name(f".{target.name}.parts")
+        self.count = -(-plan.rows // plan.part_rows)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for this process alone; TransientError while another one scores into it."""
+        with speaking(f"write beside {str(self.target)!r}"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            os.close(descriptor)
+            raise TransientError(
+                f"another process is scoring into {str(self.target)!r}", next_step="wait for it, or name another file"
+            ) from err
+        try:
+            self.begin()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def begin(self) -> None:
+        """Keep what this plan's earlier run finished, and nothing else."""
+        content = msgspec.json.encode(self.plan)
+        with suppress(FileNotFoundError):
+            if (self.folder / PLAN).read_bytes() == content:
+                return
+        for path in self.folder.iterdir():
+            if path.name != LOCK:
+                remove(path)
+        replace_file(self.folder / PLAN, content)
+
+    def done(self, number: int) -> Part | None:
+        """Return a finished part, its files checked; None where there is none."""
+        try:
+            part = msgspec.json.decode(self.manifest(number).read_bytes(), type=Part)
+            found = digest_of(self.scores(number).read_bytes()), digest_of(self.rejects(number).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None
+        return part if found == (part.scores, part.rejects) else None
+
+    def keep(self, number: int, scores: pl.DataFrame, rejects: pl.DataFrame, noticed: dict[str, int]) -> Part:
+        """Write a part, its manifest last."""
+        written = self.write(self.scores(number), scores)
+        listed = self.write(self.rejects(number), rejects)
+        kinds = rejects.group_by("input", "kind").len().sort("input", "kind").rows()
+        part = Part(
+            scored=scores.height,
+            rejected={f"{name} {kind}": count for name, kind, count in kinds},
+            noticed=noticed,
+            scores=written,
+            rejects=listed,
+        )
+        replace_file(self.manifest(number), msgspec.json.encode(part))
+        return part
+
+    def write(self, path: Path, rows: pl.DataFrame) -> Digest:
+        made = BytesIO()
+        rows.write_parquet(made)
+        with speaking(f"write {str(path)!r}"):
+            replace_file(path, made.getvalue())
+        return digest_of(made.getvalue())
+
+    def finish(self) -> int:
+        """Make the parts one file, whole or not there, with what was rejected in a file beside it; return how many."""
+        rejected = self.publish([self.rejects(each) for each in range(self.count)], rejects_beside(self.target))
+        self.publish([self.scores(each) for each in range(self.count)], self.target, empty=True)
+        remove(self.folder)
+        return rejected
+
+    def publish(self, parts: list[Path], target: Path, *, empty: bool = False) -> int:
+        """Write the rows of all parts in their order, by rename; without any, a file only where `empty` says so."""
+        rows = pl.scan_parquet(parts)
+        count = int(rows.select(pl.len()).collect().item())
+        if not count and not empty:
+            target.unlink(missing_ok=True)
+            return 0
+        made = self.folder / f"whole.{target.name}"
+        with speaking(f"write {str(target)!r}"):
+            rows.sink_parquet(made, maintain_order=True)
+            sync_file(made)
+            made.replace(target)
+            sync_folder(target.parent)
+        return count
+
+    def scores(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.parquet"
+
+    def rejects(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.rejects.parquet"
+
+    def manifest(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.json"
+
+
+def rejects_beside(target: Path) -> Path:
+    """Return where the rows that broke the contract are listed.
+
+    >>> rejects_beside(Path("scores.parquet")).name
+    'scores.rejects.parquet'
+    """
+    return target.with_name(f"{target.stem}.rejects{target.suffix}")
+
+
+def sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_same(source: Path, target: Path) -> None:
+    """Refuse to write over what is read."""
+    if target.resolve() == source.resolve() or (target.exists() and target.samefile(source)):
+        raise PermanentError(f"{str(target)!r} is the file that is read", next_step="name another file for the scores")
