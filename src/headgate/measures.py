@@ -23,6 +23,12 @@ ODD_VALUES = "headgate_odd_values_total"
 SCORES = "headgate_score"
 """Histogram by service, model and output: the sketched answers, in the sketch's own bins."""
 
+SHADOW_ROWS = "headgate_shadow_rows_total"
+"""Counter by service, model, shadow and outcome: mirrored rows that were paired, shed or failed."""
+SHADOW_CHANGED = "headgate_shadow_changed_total"
+SHADOW_DISTANCE = "headgate_shadow_distance_total"
+"""Counters by service, model and shadow, of paired rows: changed decisions; the sum of how far apart answers are."""
+
 FAULTS = "headgate_faults_total"
 """Counter by service, model and fault: answers spoiled by a fault of serving.yaml, `delay` or `fail`."""
 
@@ -99,6 +105,8 @@ VIOLATIONS_LABELS = (SERVICE, "input", "kind", "level")
 SKETCH_LABELS = (SERVICE, MODEL)
 ODD_VALUES_LABELS = (SERVICE, MODEL, "column", "kind")
 SCORES_LABELS = (SERVICE, MODEL, "output")
+SHADOW_LABELS = (SERVICE, MODEL, "shadow")
+SHADOW_ROWS_LABELS = (*SHADOW_LABELS, "outcome")
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
 REJECTED_LABELS = (SERVICE, REASON)

@@ -26,26 +26,36 @@ def serve(
     reference: Annotated[
         Path | None, typer.Option("--reference", help="The model's drift reference: /sketch counts in its bins.")
     ] = None,
+    shadow_model: Annotated[
+        Path | None, typer.Option("--shadow-model", help="A second package: sees requests, answers nobody.")
+    ] = None,
+    shadow_sha256: Annotated[str, typer.Option("--shadow-sha256", help="What that package is.")] = "",
+    shadow_share: Annotated[
+        float, typer.Option("--shadow-share", min=0.0001, max=1, help="Share of the requests that it sees.")
+    ] = 0.1,
+    shadow_log: Annotated[
+        Path | None, typer.Option("--shadow-log", help="Where both answers are kept, for `headgate shadow`.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
     delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
     fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,
     flush_seconds: Annotated[
         float, typer.Option("--flush-seconds", min=0, help="0: what is answered is in the prediction log first.")
     ] = 0.2,
-    client_rate: Annotated[
-        float, typer.Option("--client-rate", min=0, help="Requests a second of one client; 0: as many as there come.")
-    ] = 0,
-    client_header: Annotated[
-        str, typer.Option("--client-header", help="Tells clients apart behind a router; else their address does.")
-    ] = "",
     exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", help="End when stdin does.")] = False,
 ) -> None:
     """Serve one verified model over the Open Inference Protocol V2."""
     # Read when polars is first imported: requests are small, and more threads only wait for one another.
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
     from headgate.serve.limits import Limits
+    from headgate.serve.observing import ShadowOptions
     from headgate.serve.process import ServeOptions, run
 
+    shadow = (
+        ShadowOptions(model=shadow_model, sha256=shadow_sha256, share=shadow_share, log=shadow_log)
+        if shadow_model
+        else None
+    )
     run(
         ServeOptions(
             model=model,
@@ -57,10 +67,10 @@ def serve(
             ready_file=ready_file,
             log_dir=log_dir,
             reference=reference,
+            shadow=shadow,
             threads=threads,
             faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
             flush_seconds=flush_seconds,
             exit_with_parent=exit_with_parent,
-            limits=Limits(client_rate=client_rate, client_header=client_header),
         )
     )

@@ -30,7 +30,7 @@ from headgate.serve.faults import FaultPlan
 from headgate.serve.limits import Limits
 from headgate.serve.log import Segment
 from headgate.serve.meters import Meters
-from headgate.serve.observing import observe
+from headgate.serve.observing import ShadowOptions, observe
 from headgate.serve.predictor import Predictor
 from headgate.serve.recorder import Recorder
 from headgate.specs.contract import Contract
@@ -65,6 +65,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where predictions are logged; none: they are not."""
     reference: Path | None = None
     """The model's drift reference, in whose bins answered rows are counted; none: in bins made from the contract."""
+    shadow: ShadowOptions | None = None
     threads: int = 1
     faults: Faults = Faults()
     exit_with_parent: bool = False
@@ -111,7 +112,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
     meters = Meters(spec.service, short(sha256))
     meters.registry.register(door.violations)
-    background, documents = observe(predictor, contract, meters, options.reference)
+    background, documents = observe(predictor, contract, meters, options.reference, options.shadow)
     return Served(
         door=door,
         predictor=predictor,

@@ -1,0 +1,85 @@
+"""headgate shadow."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
+from headgate.cli.moments import AsOf, moment
+from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
+from headgate.errors import PermanentError
+from headgate.records.comparison import Bounded, ShadowReport
+from headgate.records.dataset import Window
+from headgate.wording import counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def shadow(
+    pairs: Annotated[Path, typer.Argument(help="Where `headgate serve --shadow-log` kept both models' answers.")],
+    service: ServiceFile = DEFAULT_SERVICE_FILE,
+    workspace: WorkspaceFolder = None,
+    labelled: Annotated[
+        bool, typer.Option("--labelled", help="Also read the labels that have matured: the metrics of both models.")
+    ] = False,
+    alpha: Annotated[float, typer.Option("--alpha", min=0.0001, max=0.5, help="Intervals hold 1 - alpha.")] = 0.05,
+    as_of: AsOf = None,
+    out: OutFile = None,
+    output: OutputFormat = Output.text,
+) -> None:
+    """Compare what a shadow would have answered with what was answered, in pairs."""
+    from headgate.serve.pairs import read_pairs
+    from headgate.serve.shadowed import report
+
+    project = open_project(service, workspace)
+    head, rows = read_pairs(pairs)
+    if head.service != project.spec.service:
+        raise PermanentError(
+            f"the pairs are of service {head.service!r}, and {service.name} describes {project.spec.service!r}",
+            next_step="give --service the file of that service",
+        )
+    labels = matured(project, rows["time"], moment(as_of) or project.clock()) if labelled else None
+    found = report(head, rows, project.spec, labels, alpha)
+    leave(found, out, output, project, summary(found))
+
+
+def matured(project: Project, times: "pl.Series", now: datetime) -> "pl.DataFrame":
+    """Return the labels of the pairs' rows that could have come by now."""
+    import polars as pl
+
+    from headgate.cli.observing import Observer
+
+    first, last = (at.replace(tzinfo=UTC) for at in (times.min(), times.max()) if isinstance(at, datetime))
+    end = min(last + datetime.resolution, now - project.spec.data.label.matures_after)
+    if end <= first:
+        return pl.DataFrame(schema={"id": pl.String, "label": pl.String})
+    return Observer(project).told(Window(start=first, end=end))
+
+
+def summary(found: ShadowReport) -> str:
+    """Return the report as a person reads it."""
+    sizes = f"{counted(found.rows, 'row')}, {counted(found.clusters, 'independent cluster')}"
+    lines = [f"{found.shadow[:12]} beside {found.champion[:12]}: {sizes}"]
+    lines += [f"  {one.name:<12} shadow - champion {shown(one)}" for one in found.differences]
+    if found.changed:
+        lines.append(f"  {'decisions':<12} changed {shown(found.changed, percent=True)}")
+    lines += [
+        f"  {side.metric:<12} {side.champion:.4f} -> {side.shadow:.4f}, {shown(side.difference)}"
+        for side in found.metrics
+    ]
+    labelled = f"of {found.labelled:,} labelled rows" if found.labelled else "no labels were read: --labelled"
+    lines.append(f"  intervals hold {1 - found.alpha:.0%} at this one look; {labelled}")
+    return "\n".join(lines)
+
+
+def shown(one: Bounded, *, percent: bool = False) -> str:
+    """Return a number with its interval."""
+    if percent:
+        return f"{one.value:.1%} [{max(0.0, one.low):.1%}, {min(1.0, one.high):.1%}]"
+    return f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]"
