@@ -80,21 +80,28 @@ cluster-install: $(STAMP) ## Install the Debian packages it needs (root; starts 
 cluster-down: $(STAMP) ## End it and take away every trace of it
 	@PYTHONPATH=tests $(BIN)/python -m cluster down
 
+# HEADGATE_E2E_CLUSTER names a context of your own KUBECONFIG: nothing is started there and no process ended; see tests/cluster/README.md.
+SCENARIOS := tests/cluster/scenarios
+SMOKE := $(addprefix $(SCENARIOS)/,test_push_to_live.py test_bad_canary.py test_drift.py)
+PLAY := $(BIN)/python -m pytest --confcutdir=tests/cluster -p no:cacheprovider -q
+NEW := $(if $(HEADGATE_E2E_CLUSTER),$(STAMP),cluster-down)
+DONE := $(if $(HEADGATE_E2E_CLUSTER),true,PYTHONPATH=tests $(BIN)/python -m cluster down)
+
 .PHONY: e2e
-e2e: cluster-down ## Play the scenarios on a new cluster: real controllers, real traffic; e2e.json has what was measured
-	HEADGATE_E2E=1 $(BIN)/python -m pytest --confcutdir=tests/cluster -p no:cacheprovider -q tests/cluster/scenarios
-	@PYTHONPATH=tests $(BIN)/python -m cluster down
+e2e: $(NEW) ## Play the scenarios on a new cluster: real controllers, real traffic; e2e.json has what was measured
+	HEADGATE_E2E=1 $(PLAY) $(SCENARIOS)
+	@$(DONE)
 
-# The peers have a Python of their own: kserve needs a pandas older than ours.
-PEERS := bench/serve/peers/.venv
-$(PEERS)/.synced: bench/serve/peers/requirements.txt $(STAMP)
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
-	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(PEERS)/bin/python $<
-	@touch $@
+.PHONY: e2e-smoke
+e2e-smoke: $(NEW) ## Play three of them: a push becomes live, a bad canary is reverted, drift retrains
+	HEADGATE_E2E=1 $(PLAY) $(SMOKE)
+	@$(DONE)
 
-.PHONY: bench-serve
-bench-serve: $(PEERS)/.synced ## Measure the inference server beside its peers; writes bench/RESULTS.md (needs wrk and two cores)
-	$(BIN)/python -m bench.serve
+.PHONY: e2e-chaos
+e2e-chaos: $(NEW) ## Play the one that kills every controller at every point, and compares what is left (long)
+	@test -z "$(HEADGATE_E2E_CLUSTER)" || { echo "error: this kills controllers, and never those of your own cluster; next: unset HEADGATE_E2E_CLUSTER"; exit 2; }
+	HEADGATE_E2E=chaos $(PLAY) $(SCENARIOS)/test_chaos.py
+	@$(DONE)
 
 .PHONY: image
 image: ## Build the container image headgate:dev (needs docker)

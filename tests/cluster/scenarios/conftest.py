@@ -1,8 +1,9 @@
 """One cluster, one ring on it, for every scenario; what they measured goes into e2e.json."""
 
 import json
+import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,28 +15,46 @@ from cluster.pins import programs
 from cluster.scenarios.ring.install import MODELS, ROOT, Installed, deploy_receiver, install
 from cluster.scenarios.ring.journey import at_rest, healthy, model_of, through_git
 from cluster.scenarios.ring.people import flights_image
+from cluster.scenarios.ring.summary import Scenario, document, table
 from cluster.scenarios.ring.waiting import wait
+from cluster.site import Site
+from cluster.theirs import CONTEXT, theirs
 from cluster.up import up
 from headgate.specs.environment import Version
 from headgate.specs.reading import parse
 
 Measured = dict[str, object]
-MEASURED = pytest.StashKey[Measured]()
-SCENARIOS: list[dict[str, object]] = []
+SCENARIOS: dict[str, Scenario] = {}
 BEGAN = time.monotonic()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark by which some are left out."""
+    config.addinivalue_line("markers", "kills: ends processes of the control plane; not on a person's own cluster")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the whole way from push to live, and leave out what a person's own cluster is spared."""
+    items.sort(key=lambda item: item.path.name != "test_push_to_live.py")
+    if os.environ.get(CONTEXT):
+        items[:] = [item for item in items if not any(item.iter_markers(name="kills"))]
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    """The control plane that runs here, with this checkout's image."""
-    up()
-    return Cluster.load()
+def cluster() -> Iterator[Cluster]:
+    """The control plane that runs here, with this checkout's images; or a person's own, which must have them."""
+    if context := os.environ.get(CONTEXT):
+        with theirs(context) as site:
+            yield Cluster(site)
+    else:
+        up()
+        images.load(Site.load(), flights_image())
+        yield Cluster.load()
 
 
 @pytest.fixture(scope="session")
 def ring(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Headgate as a platform engineer installs it."""
-    images.load(cluster.site, flights_image())
     folder: Path = tmp_path_factory.mktemp("repositories") / "env"
     installed = install(cluster, "flights", folder)
     deploy_receiver(installed)
@@ -60,37 +79,34 @@ def live(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Measured:
     """Numbers that a scenario reports beside having passed."""
-    made: Measured = request.node.stash.setdefault(MEASURED, {})
-    return made
+    return scenario(request.node).measured
+
+
+def scenario(item: pytest.Item) -> Scenario:
+    return SCENARIOS.setdefault(item.nodeid, Scenario(item.name.removeprefix("test_").replace("_", " ")))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each scenario's outcome; a skipped one has failed."""
+    """Keep how each scenario ended."""
     report = yield
-    if report.when == "call" or report.outcome != "passed":
-        SCENARIOS.append(
-            {
-                "name": item.name.removeprefix("test_").replace("_", " "),
-                "passed": report.outcome == "passed",
-                "seconds": round(report.duration, 1),
-                "measured": item.stash.get(MEASURED, {}),
-            }
-        )
+    scenario(item).add(report.outcome, report.duration)
     return report
 
 
-def pytest_sessionfinish() -> None:
-    """Write e2e.json at the repository's root."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write e2e.json at the repository's root; fail where a scenario was skipped."""
+    if not SCENARIOS:
+        return
     versions = {name: one.version for name, one in programs().items()}
-    seconds = round(time.monotonic() - BEGAN, 1)
-    document = {"scenarios": SCENARIOS, "versions": versions, "seconds": seconds}
-    (ROOT / "e2e.json").write_text(json.dumps(document, indent=1) + "\n")
+    told = document(list(SCENARIOS.values()), versions, time.monotonic() - BEGAN)
+    (ROOT / "e2e.json").write_text(json.dumps(told, indent=1) + "\n")
+    if session.exitstatus == pytest.ExitCode.OK and not all(one.passed for one in SCENARIOS.values()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a line for each scenario."""
-    for one in SCENARIOS:
-        terminalreporter.write_line(
-            f"{'passed' if one['passed'] else 'FAILED'}  {one['seconds']:>7} s  {one['name']}  {one['measured']}"
-        )
+    """Print the table."""
+    terminalreporter.section("scenarios")
+    for line in table(list(SCENARIOS.values())):
+        terminalreporter.write_line(line)

@@ -9,6 +9,7 @@ import pytest
 from cluster.scenarios.ring.install import MODELS, Installed
 from cluster.scenarios.ring.journey import model_of, rollout, through_git, weight
 from cluster.scenarios.ring.people import a_request
+from cluster.scenarios.ring.stages import stages
 from cluster.scenarios.ring.traffic import Traffic, failed, share
 from cluster.scenarios.ring.waiting import wait
 
@@ -18,7 +19,7 @@ REQUESTS_A_STEP = 2000
 @pytest.mark.timeout(3600)
 def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path, measured: dict[str, object]) -> None:
     """Push, Workflow, pull request, merge, canary at its weights, live; and no request fails."""
-    look = partial(ring.cluster.look, MODELS)
+    look, before = partial(ring.cluster.look, MODELS), lives(ring)
     run, second = through_git(ring, tmp_path / "flights", "2013-07-25")
     candidate = model_of(second)
     router = ring.cluster.site.address("traefik")
@@ -28,6 +29,9 @@ def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path,
         wait(lambda: len(traffic.answers) > 100, "traffic", 30)
         merged_at = time.time()
         ring.gitea.merge("env", second["number"])
+        wait(lambda: weight(rollout(ring)) or None, "the canary's first weight", 180, look)
+        first_weight = time.time() - merged_at
+        took = stages(ring, merged_at)
         steps: dict[int, tuple[float, float]] = {}
 
         def weights() -> bool:
@@ -40,15 +44,15 @@ def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path,
         live_at = time.time()
         wait(lambda: time.time() > live_at + 30 or None, "thirty seconds more", 40)
 
-    wait(lambda: f"live/prod/{ring.service}/2" in ring.gitea.tags("env"), "the second live tag", 60)
+    wait(lambda: lives(ring) > before, "its live tag", 60)
     split = {
         percent: (len(traffic.between(began + 2, end)), 100 * share(traffic.between(began + 2, end), candidate))
         for percent, (began, end) in steps.items()
         if percent in {10, 25, 50}
     }
-    first_weight = min(began for percent, (began, _) in steps.items() if percent > 0) - merged_at
     measured |= {
         "merge_to_first_weight_seconds": round(first_weight, 1),
+        "of_which_until": took,
         "split_percent": {percent: round(value, 1) for percent, (_, value) in split.items()},
         "requests": len(traffic.answers),
         "failed": len(failed(traffic.answers)),
@@ -59,3 +63,8 @@ def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path,
     for percent, (requests, measure) in split.items():
         assert requests >= REQUESTS_A_STEP
         assert abs(measure - percent) <= 3
+
+
+def lives(ring: Installed) -> int:
+    """Return how many models of the service have been live."""
+    return sum(tag.startswith(f"live/prod/{ring.service}/") for tag in ring.gitea.tags("env"))
