@@ -32,6 +32,7 @@ COMMANDS = {
     "trigger": "Decide from signals whether to retrain.",
     "fetch": "Bring a model and the code that serves it from a store into a folder, verified.",
     "serve": "Serve one model over the Open Inference Protocol.",
+    "score": "Score a Parquet file with the server's checks, features and numbers.",
     "shadow": "Compare a model that answers nobody with the one that does, in pairs.",
     "ship": "Send what a server logs to the store, beside it in its pod.",
     "receive": "Receive alerts, pushes and notifications in a cluster, and watch Rollouts.",

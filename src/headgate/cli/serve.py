@@ -42,6 +42,12 @@ def serve(
     flush_seconds: Annotated[
         float, typer.Option("--flush-seconds", min=0, help="0: what is answered is in the prediction log first.")
     ] = 0.2,
+    client_rate: Annotated[
+        float, typer.Option("--client-rate", min=0, help="Requests a second of one client; 0: as many as there come.")
+    ] = 0,
+    client_header: Annotated[
+        str, typer.Option("--client-header", help="Tells clients apart behind a router; else their address does.")
+    ] = "",
     exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", help="End when stdin does.")] = False,
 ) -> None:
     """Serve one verified model over the Open Inference Protocol V2."""
@@ -72,5 +78,6 @@ def serve(
             faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
             flush_seconds=flush_seconds,
             exit_with_parent=exit_with_parent,
+            limits=Limits(client_rate=client_rate, client_header=client_header),
         )
     )
