@@ -29,12 +29,19 @@ class Attributed(msgspec.Struct, frozen=True, kw_only=True):
 def attribute(rollout: Rollout, page: Page, now: datetime) -> Attributed:
     """Return what the newest pods are: their first AnalysisRun knows, the Rollout's own marks may run ahead of them."""
     judged = [page.target(one.marks) for one in rollout.judged if one.marks.model]
-    target = judged[0] if judged else page.target(rollout.marks)
+    told = bool(judged) and not is_of_others(judged[0], rollout, page)
+    target = judged[0] if told else page.target(rollout.marks)
     return Attributed(
         running=target,
-        sure=bool(judged) or (target is not None and rollout.settled and is_sure(rollout, page, target, now)),
+        sure=told or (target is not None and rollout.settled and is_sure(rollout, page, target, now)),
         end=end(rollout),
     )
+
+
+def is_of_others(target: Target | None, rollout: Rollout, page: Page) -> bool:
+    """Say whether tags know these pods as another model's: warm pods may be judged before their template is there."""
+    known = {tag.revision.model for tag in page.tags if tag.pods == rollout.current}
+    return target is not None and bool(known) and target.revision.model not in known
 
 
 def is_sure(rollout: Rollout, page: Page, target: Target, now: datetime) -> bool:

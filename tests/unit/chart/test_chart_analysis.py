@@ -174,3 +174,15 @@ def test_stable_has_an_answer_even_without_requests(profile: str) -> None:
             assert query(metric).endswith(" or vector(NaN))")
         if name == STABLE_REQUESTS:
             assert query(metric).endswith(" or vector(0))")
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_what_judges_is_there_before_what_is_judged(profile: str) -> None:
+    """A wave of its own, of objects without a health to wait for; everything else is in one wave."""
+    waves = {
+        (made["kind"], made["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
+        for made in objects(profile)
+    }
+
+    assert {("AnalysisTemplate", "-1")} == {(kind, wave) for kind, wave in waves if wave != "0"}
+    assert ("AnalysisTemplate", "0") not in waves

@@ -156,6 +156,26 @@ def test_marks_that_run_ahead_of_the_pods_promote_nothing(world: World) -> None:
     assert world.cluster.promoted == []
 
 
+def test_an_analysis_made_from_the_template_of_before_is_not_believed(world: World) -> None:
+    """A's pods are warm: they are judged before A's AnalysisTemplate is there, by one that names B."""
+    world.go_live(B)
+    before = world.cluster.kept["flights"].marks
+    world.name(A)
+    world.examine("Running")
+    ahead = world.cluster.kept["flights"]
+    (found,) = ahead.judged
+    others = tuple(one for one in ahead.examinations if one != found)
+    world.cluster.kept["flights"] = replace(ahead, examinations=(*others, replace(found, marks=before)))
+
+    world.look()
+    world.cluster.promote_all("flights", world.now)
+    world.look()
+
+    tag = decode(world.forge.tags("live/")[-1].message.encode(), LiveTag)
+    assert world.cluster.promoted == [ahead.current]
+    assert (tag.seq, tag.revision.model) == (3, A)
+
+
 def test_a_canary_held_to_its_deadline_is_ended_without_guilt(world: World) -> None:
     """No data for two hours: abort, and nobody is blamed."""
     world.name(B)
