@@ -49,7 +49,7 @@ test-full: $(STAMP) $(KSERVE)/.made ## Run every test: all kill points, three st
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Ask the server 120,000 requests gone wrong, in every protocol (a few minutes)
+fuzz: $(STAMP) ## Ask the server 140,000 requests gone wrong, in every protocol and on raw connections (a few minutes)
 	$(BIN)/python -m pytest -q -rP tests/unit/serve/test_fuzz.py
 
 .PHONY: check

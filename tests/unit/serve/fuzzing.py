@@ -5,6 +5,7 @@ import random
 import struct
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 from headgate.serve.grpc.messages import InferRequest
@@ -25,6 +26,18 @@ NUMBERS: list[Any] = [
     *(float("inf"), float("nan"), 1e39),
 ]
 ODD: list[Any] = [None, True, False, [], {}, [[]], [None], {"a": 1}, *WORDS, *NUMBERS]
+
+HEADERS = [
+    *(b"", b"", b"", b"connection: close\r\n", b"connection: upgrade\r\nupgrade: h2c\r\n", b"expect: 100-continue\r\n"),
+    *(b"content-length: -1\r\n", b"content-length: 5\r\ncontent-length: 6\r\n", b"transfer-encoding: gzip\r\n"),
+    *(
+        b"x: " + b"y" * 70_000 + b"\r\n",
+        b": nameless\r\n",
+        b"x\r\n",
+        b"\x00: \xff\r\n",
+        b"content-length: 99999999999999999999\r\n",
+    ),
+]
 
 Made = tuple[str, bytes]
 """Which dialect it is for, and the body."""
@@ -48,6 +61,35 @@ class Mutator:
         for _ in range(self.chance.choice((0, 0, 0, 0, 1, 3))):
             body = self.bytes_changed(body)
         return kind, body
+
+    def connection(self) -> list[bytes]:
+        """Return what one client sends on one connection, in its pieces: requests in a row, with wounds anywhere."""
+        sent = b"".join(self.exchange() for _ in range(self.chance.choice((1, 1, 2, 3))))
+        for _ in range(self.chance.choice((0, 0, 1, 1, 3))):
+            sent = self.bytes_changed(sent) if self.chance.random() < 0.5 else self.line_changed(sent)
+        cuts = sorted(self.chance.randrange(len(sent) + 1) for _ in range(self.chance.choice((0, 0, 1, 3))))
+        return [sent[start:end] for start, end in pairwise([0, *cuts, len(sent)])]
+
+    def exchange(self) -> bytes:
+        """Return one request as HTTP has it."""
+        body = self.v2() if self.chance.random() < 0.3 else json.dumps(self.request()).encode()
+        if self.chance.random() < 0.2:
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            length = b"transfer-encoding: chunked"
+        else:
+            length = b"content-length: %d" % len(body)
+        line = self.chance.choice(
+            (b"POST /v2/models/rides/infer",) * 4 + (b"GET /v2", b"POST /v1/models/rides:predict")
+        )
+        more = self.chance.choice(HEADERS)
+        return b"%b HTTP/1.1\r\nhost: x\r\n%b\r\n%b\r\n%b" % (line, length, more, body)
+
+    def line_changed(self, sent: bytes) -> bytes:
+        """Return the bytes with one line of a head dropped, doubled or replaced."""
+        lines = sent.split(b"\r\n")
+        place = self.chance.randrange(len(lines))
+        lines[place : place + 1] = self.chance.choice(([], [lines[place]] * 2, [self.chance.choice(HEADERS)[:-2]]))
+        return b"\r\n".join(lines)
 
     def v2(self) -> bytes:
         return self.dumped(self.changed(self.request()))

@@ -3,9 +3,12 @@
 import asyncio
 import gc
 import json
+import re
+import socket
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,16 +18,23 @@ from headgate.serve.app import App
 from headgate.serve.dialect import Dialect
 from headgate.serve.grpc.listener import Call
 from headgate.serve.grpc.messages import InferRequest
+from headgate.serve.limits import Limits
 from headgate.serve.process import prepare
 from headgate.serve.protocol import Request
 from unit.serve.fuzzing import Mutator, packed
-from unit.serve.running import rides, world
+from unit.serve.running import Running, rides, running, world
 
 FEW, MANY = 4_000, 120_000
 SLOWEST_SECONDS = 2.0
 """Of one request; the machine may be busy."""
 MOST_GROWTH_BYTES = 24 << 20
 """From a quarter of the way to the end: what the allocator keeps, and no leak of a hundred bytes a request."""
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+FAILED = re.compile(rb"HTTP/1\.1 5")
+WARNINGS = tuple(
+    f"WARNING:  {said}" for said in ("Invalid HTTP request", "Unsupported upgrade", "No supported WebSocket library")
+)
+"""Uvicorn's words on what it refuses by itself."""
 GOOD_CODES = {200, 400, 404}
 
 
@@ -68,6 +78,7 @@ class Asked:
 
         began = time.perf_counter()
         answer = await self.app.respond(read, self.dialect(kind))
+        await asyncio.sleep(0)  # requests of one turn of the loop are shed when they are many
         self.slowest = max(self.slowest, time.perf_counter() - began)
         assert answer.code in GOOD_CODES, f"{answer.code} for {kind} {body[:2000]!r}: {answer.content[:300]!r}"
         return answer.code
@@ -125,6 +136,44 @@ def test_no_request_knocks_the_server_over(app: App, count: int) -> None:
     assert asked.slowest < SLOWEST_SECONDS
     assert asked.growth_bytes < MOST_GROWTH_BYTES
     assert app.said == set()
+
+
+def sent(server: Running, pieces: list[bytes]) -> bytes:
+    """Return all that comes back for what one client sends before it hangs up."""
+    came = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client, suppress(OSError):
+        for piece in pieces:
+            client.sendall(piece)
+        client.shutdown(socket.SHUT_WR)
+        while more := client.recv(65_536):
+            came += more
+    return came
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("count", [FEW // 8, pytest.param(MANY // 6, marks=pytest.mark.full)])
+def test_no_bytes_on_a_connection_knock_the_server_over(tmp_path: Path, count: int) -> None:
+    """Torn, doubled, pipelined, with heads that contradict themselves: a client beside it is answered throughout."""
+    made = world(tmp_path)
+    (made.folder / "rides_features.py").write_text(HARMLESS)
+    mutator, codes = Mutator(count), Counter[bytes]()
+    with running(made.options(log_dir=None, limits=Limits(body_seconds=1))) as server:
+        process = psutil.Process(server.process.pid)
+        for number in range(count):
+            pieces = mutator.connection()
+            came = sent(server, pieces)
+            codes.update(STATUS.findall(came))
+            assert not FAILED.search(came), (pieces, came)
+            assert server.infer(rides()).status == 200, pieces
+            if number == count // 4:
+                before = process.memory_info().rss
+        growth_bytes = process.memory_info().rss - before
+        said = set(server.stderr.splitlines())
+
+    sys.stdout.write(f"{count:,} connections: {dict(codes)}, grew {growth_bytes:,} bytes\n")
+    assert {line for line in said if not line.startswith(WARNINGS)} == set()
+    assert {b"200", b"400"} <= codes.keys()
+    assert growth_bytes < MOST_GROWTH_BYTES
 
 
 FOUND = {
