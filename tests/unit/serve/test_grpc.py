@@ -3,6 +3,8 @@
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -335,6 +337,27 @@ def test_too_many_calls_at_a_time_are_shed(tmp_path: Path) -> None:
         assert codes.count(grpc.StatusCode.OK) == 3
         assert codes.count(grpc.StatusCode.UNAVAILABLE) == 6
         assert one.metric('headgate_rejected_total{reason="overload",service="rides"}') == 6
+
+
+def test_without_its_packages_the_extra_is_named(tmp_path: Path) -> None:
+    """Whoever asks for gRPC and has none is told what to install, not shown an import's traceback."""
+    made = world(tmp_path)
+    code = "import sys; sys.modules['grpc'] = None; from headgate.cli import main; main()"
+    words = ["serve", "--model", made.model, "--sha256", made.sha256, "--service-file", tmp_path / "service.yaml"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words), "--port", "0", "--grpc-port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "error: this needs package 'grpc'",
+        "  next: pip install 'headgate[grpc]'",
+    ]
 
 
 def test_a_port_that_is_taken_is_known_before_the_model_is_read(tmp_path: Path) -> None:
