@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headgate.specs.contract import Bound, Column
 
 LARGEST = float(np.finfo(np.float64).max)
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 
 
 class Numbers:
@@ -25,8 +26,11 @@ class Numbers:
         self._nullable = np.array([[column.nulls > 0] for column in columns.values()], dtype=np.bool_)
         self._any_nullable = bool(self._nullable.any())
 
+        self.are_small = all(-LARGEST_SINGLE <= low <= high <= LARGEST_SINGLE for low, high in bounds)
+        """What is kept fits float32."""
+
     def keep(self, values: NDArray[np.float64]) -> bool:
-        """Say whether values (columns, rows), NaN where one is missing, certainly break no promise: not a bound that is only watched.
+        """Say whether values (columns, rows), NaN where one is missing, certainly keep to all bounds, watched ones too.
 
         >>> Numbers({"seats": Column(type="number", max=8)}).keep(np.array([[1.0, 8.0]]))
         True

@@ -41,6 +41,8 @@ class Loaded:
             raise PermanentError(f"model takes {width} features, and the matrix has shape {matrix.shape}")
         if not len(matrix):
             return np.empty((0, len(self.signature.classes)) if self.signature.task == "multiclass" else 0)
+        if len(matrix) <= ROWS_AT_ONCE:
+            return self._run(matrix)
         starts = range(0, len(matrix), ROWS_AT_ONCE)
         return np.concatenate([self._run(matrix[start : start + ROWS_AT_ONCE]) for start in starts])
 

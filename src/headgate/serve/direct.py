@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from headgate.contract.numbers import Numbers
 from headgate.models.encoding import Matrix
 from headgate.models.signature import Feature, Signature
 from headgate.serve.door import DAY_MICROSECONDS, Admitted
@@ -31,36 +32,41 @@ class Step(NamedTuple):
 class Direct:
     """Encodes admitted rows for one model."""
 
-    def __init__(self, steps: Sequence[Step], width: int, numbers: Sequence[str]) -> None:
+    def __init__(self, steps: Sequence[Step], width: int, numbers: Numbers) -> None:
         self._steps = steps
         self._width = width
+        self._numbers = numbers
         names = [step.name for step in steps]
-        rows = {name: row for row, name in enumerate(numbers)}
+        rows = {name: row for row, name in enumerate(numbers.names)}
         self._rows = [rows[name] for name in names] if set(names) <= set(rows) else None
-        self._in_order = names == list(numbers)
+        self._in_order = names == list(numbers.names)
 
     def matrix(self, rows: Admitted) -> Matrix:
         """Return the float32 matrix (rows, features); what is missing, unknown or infinite is NaN."""
-        with np.errstate(over="ignore"):
-            matrix = self.whole(rows.numbers) if rows.numbers is not None and self._rows else self.by_step(rows)
-        finite = np.isfinite(matrix)
-        if not finite.all():
-            matrix[~finite] = np.nan
-        return matrix
+        if rows.numbers is not None and self._rows is not None:
+            chosen = rows.numbers if self._in_order else rows.numbers[self._rows]
+            if self._numbers.are_small:
+                return chosen.T.astype(np.float32, order="C")
+            return tame(chosen.T)
+        return tame(self.by_step(rows))
 
-    def whole(self, numbers: NDArray[np.float64]) -> Matrix:
-        chosen = numbers if self._in_order else numbers[self._rows]
-        return chosen.T.astype(np.float32, order="C")
-
-    def by_step(self, rows: Admitted) -> Matrix:
-        matrix = np.full((rows.count, self._width), np.nan, dtype=np.float32)
+    def by_step(self, rows: Admitted) -> NDArray[np.float64]:
+        matrix = np.full((rows.count, self._width), np.nan, dtype=np.float64)
         for place, name, read in self._steps:
             if name in rows.columns:
                 matrix[:, place] = read(rows)
         return matrix
 
 
-def direct(types: Mapping[str, ColumnType], numbers: Sequence[str], data: Data, signature: Signature) -> Direct | None:
+def tame(matrix: NDArray[np.float64]) -> Matrix:
+    """Return float32, NaN for what is infinite there."""
+    with np.errstate(over="ignore"):
+        made = matrix.astype(np.float32, order="C")
+    made[np.isinf(made)] = np.nan
+    return made
+
+
+def direct(types: Mapping[str, ColumnType], numbers: Numbers, data: Data, signature: Signature) -> Direct | None:
     """Return the encoder, or None where a feature is no plain input: then the frame says what is wrong with it."""
     steps = []
     for place, feature in enumerate(signature.features):

@@ -10,25 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from headgate.contract.numbers import Numbers
-from headgate.contract.request import check, unknown
+from headgate.contract.request import check
 from headgate.contract.watch import Notice, Watch
 from headgate.errors import PermanentError
 from headgate.names import did_you_mean
+from headgate.serve.layout import DATATYPES, Layouts
 from headgate.serve.protocol import Request, Tensor, floats_of, rows_of, values_of
 from headgate.serve.refusal import RefusalError, quoted
 from headgate.serve.violations import Violations
 from headgate.specs.contract import ColumnType, Contract
 from headgate.specs.service import Service
-
-DATATYPES: dict[ColumnType, tuple[str, ...]] = {
-    "integer": ("INT64", "INT32"),
-    "number": ("FP64", "FP32", "INT64", "INT32"),
-    "string": ("BYTES",),
-    "boolean": ("BOOL",),
-    "datetime": ("BYTES",),
-    "date": ("BYTES",),
-}
-"""What a column may be sent as; the first is what the model's metadata lists. Times are ISO 8601."""
 
 DTYPES: dict[ColumnType, pl.DataType] = {
     "integer": pl.Int64(),
@@ -72,7 +63,7 @@ class Door:
         self.required = tuple(needed(contract, spec))
         self.watch = Watch(contract)
         self.violations = Violations(spec.service, self.types)
-        self.needed = frozenset(self.required)
+        self.layouts = Layouts(contract, self.types, self.required)
         self.numbers = Numbers(
             {name: contract.columns[name] for name, type_ in self.types.items() if type_ == "number"}
         )
@@ -84,56 +75,42 @@ class Door:
 
     def admit(self, request: Request) -> Admitted:
         """Return the request's rows when every input keeps to the contract; RefusalError names the one that doesn't."""
-        tensors = self.by_name(request.inputs)
-        data = {name: tensor.data for name, tensor in tensors.items()}
-        columns, numbers = self.kept(tensors)
-        if len(columns) == len(tensors) and columns.keys() >= self.needed:
-            return Admitted(len(next(iter(columns.values()))), columns, {}, data, numbers)
-        kept = frozenset(columns)
-        columns |= {name: values_of(tensor) for name, tensor in tensors.items() if name not in kept}
-        if problem := check(columns, self.contract, self.required, kept):
-            self.violations.refused(problem.input, problem.kind)
-            raise RefusalError(str(problem), reason="contract")
-        stamps = {name: stamps_of(name, values) for name, values in columns.items() if self.types[name] in TIMES}
-        if self.time and None in stamps[self.time]:
-            raise RefusalError(f"input {quoted(self.time)} is null; every row has an event time", reason="contract")
-        notices = self.watch.look(columns, kept)
-        self.violations.noticed(notices)
-        return Admitted(len(next(iter(columns.values()))), columns, stamps, data, numbers, notices)
+        tensors = request.inputs
+        layout = self.layouts.of(tensors, self.violations)
+        columns, numbers = self.kept([tensors[place] for place in layout.numbers])
+        if layout.is_whole and columns:
+            data = dict(zip(columns, [tensors[place].data for place in layout.numbers], strict=True))
+            return Admitted(len(columns[self.numbers.names[0]]), columns, {}, data, numbers)
+        return self.checked({tensor.name: tensor for tensor in tensors}, columns, numbers)
 
-    def kept(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, list[Any]], NDArray[np.float64] | None]:
-        """Return the numbers of a request, all of them and as many of each, when it is certain that they are right."""
-        given = [tensors[name] for name in self.numbers.names if name in tensors]
-        if not given or len(given) < len(self.numbers.names):
+    def kept(self, tensors: Sequence[Tensor]) -> tuple[dict[str, list[Any]], NDArray[np.float64] | None]:
+        """Return all of a contract's numbers, read and judged at once; nothing where one may break a promise."""
+        lists = floats_of(tensors) if tensors else None
+        if lists is None or len({tensor.shape for tensor in tensors}) > 1:
             return {}, None
-        lists = floats_of(given)
-        count = rows_of(given[0])
-        if lists is None or not count or any(tensor.shape != given[0].shape for tensor in given):
-            return {}, None
-        if any(len(values) != count for values in lists):
+        count = rows_of(tensors[0])
+        if not count or any([len(values) != count for values in lists]):  # noqa: C419 - a list is quicker
             return {}, None
         numbers = np.array(lists, dtype=np.float64)
         return (
             (dict(zip(self.numbers.names, lists, strict=True)), numbers) if self.numbers.keep(numbers) else ({}, None)
         )
 
-    def by_name(self, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for tensor in tensors:
-            name = tensor.name
-            if name not in self.types:
-                self.violations.refused(name, "unknown")
-                raise RefusalError(f"input {quoted(name)} {unknown(name, self.contract)}", reason="contract")
-            if name in found:
-                raise RefusalError(f"input {quoted(name)} is given twice")
-            if tensor.datatype not in DATATYPES[self.types[name]]:
-                self.violations.refused(name, "type")
-                raise RefusalError(
-                    f"input {quoted(name)} has datatype {quoted(tensor.datatype)}; {self.types[name]} in the contract "
-                    f"is sent as {' or '.join(DATATYPES[self.types[name]])}"
-                )
-            found[name] = tensor
-        return found
+    def checked(
+        self, tensors: Mapping[str, Tensor], known: Mapping[str, list[Any]], numbers: NDArray[np.float64] | None
+    ) -> Admitted:
+        """Return rows of which some columns are known to be right, once the others are."""
+        columns = {**known, **{name: values_of(tensor) for name, tensor in tensors.items() if name not in known}}
+        if problem := check(columns, self.contract, self.required, known):
+            self.violations.refused(problem.input, problem.kind)
+            raise RefusalError(str(problem), reason="contract")
+        stamps = {name: stamps_of(name, values) for name, values in columns.items() if self.types[name] in TIMES}
+        if self.time and None in stamps[self.time]:
+            raise RefusalError(f"input {quoted(self.time)} is null; every row has an event time", reason="contract")
+        notices = self.watch.look(columns, known)
+        self.violations.noticed(notices)
+        data = {name: tensor.data for name, tensor in tensors.items()}
+        return Admitted(len(next(iter(columns.values()))), columns, stamps, data, numbers, notices)
 
     def frame(self, rows: Admitted) -> pl.DataFrame:
         """Return the rows as the features see them: every input a column, absent optional ones null."""

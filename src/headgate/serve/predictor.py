@@ -1,6 +1,7 @@
 """The model at work: raw rows to scores, scores to the protocol's outputs."""
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from headgate.specs.service import Service
 WARM_UP = ((1, 3), (40, 2))
 """(rows, times): the first calls of Polars and ONNX Runtime are slow, and no client shall wait for them."""
 
+FEW = 16
+"""Scores that a loop looks through before an array is made."""
+
 VALUE_ERRORS = (
     ArithmeticError,
     LookupError,
@@ -38,7 +42,7 @@ class Predictor:
         self.function = function
         self.door = door
         plain = function is None
-        self.direct = direct(door.types, door.numbers.names, spec.data, loaded.signature) if plain else None
+        self.direct = direct(door.types, door.numbers, spec.data, loaded.signature) if plain else None
 
     def answer(self, rows: Admitted) -> Predictions:
         """Return a finite score per admitted row, or say that the model gave none."""
@@ -69,6 +73,8 @@ class Predictor:
 
 def finite(scores: Predictions) -> Predictions:
     """Return scores that are numbers, PermanentError where one is none."""
+    if scores.size <= FEW and all(map(isfinite, scores.ravel().tolist())):
+        return scores
     good = np.isfinite(scores)
     if not good.all():
         raise PermanentError(f"the model gave a score that is no number, for row {np.argwhere(~good)[0][0]}")

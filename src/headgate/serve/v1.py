@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from headgate.contract.request import unknown
-from headgate.serve.door import DATATYPES, Door
+from headgate.serve.door import Door
+from headgate.serve.layout import DATATYPES
 from headgate.serve.protocol import ENCODER, Output, Request, Response, Tensor, explain, plain
 from headgate.serve.refusal import RefusalError, quoted
 

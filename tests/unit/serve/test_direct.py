@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.contract.numbers import Numbers
 from headgate.features import compute
 from headgate.models.encoding import encode
 from headgate.models.signature import Feature, Signature
 from headgate.names import Name
 from headgate.serve.direct import direct
-from headgate.serve.door import DATATYPES, Door
+from headgate.serve.door import Door
+from headgate.serve.layout import DATATYPES
 from headgate.serve.protocol import decode
 from headgate.specs.contract import Column, ColumnType, Contract
 from headgate.specs.reading import parse
@@ -76,7 +78,7 @@ def test_both_ways_give_the_same_matrix(case: tuple[dict[str, ColumnType], dict[
     types, columns, count = case
     at_the_door, model = door(types), signature(types)
     rows = at_the_door.admit(decode(ask(types, columns, count)))
-    short = direct(at_the_door.types, at_the_door.numbers.names, SERVICE.data, model)
+    short = direct(at_the_door.types, at_the_door.numbers, SERVICE.data, model)
 
     expected = encode(compute(at_the_door.frame(rows), SERVICE), model)
 
@@ -113,4 +115,4 @@ def test_a_feature_that_is_no_plain_input_takes_the_long_way(type_: ColumnType, 
     model = msgspec.structs.replace(signature({}), features=(feature,))
     types: dict[str, ColumnType] = {"c": type_, "z": "number", "at": "datetime"}
 
-    assert direct(types, ("z",), SERVICE.data, model) is None
+    assert direct(types, Numbers({}), SERVICE.data, model) is None
