@@ -29,6 +29,9 @@ SHADOW_CHANGED = "headgate_shadow_changed_total"
 SHADOW_DISTANCE = "headgate_shadow_distance_total"
 """Counters by service, model and shadow, of paired rows: changed decisions; the sum of how far apart answers are."""
 
+EXPERIMENT_ROWS = "headgate_experiment_rows_total"
+"""Counter by service, experiment, arm and model: answered rows; arm `none` had no key to be divided by."""
+
 FAULTS = "headgate_faults_total"
 """Counter by service, model and fault: answers spoiled by a fault of serving.yaml, `delay` or `fail`."""
 
@@ -58,7 +61,7 @@ TRIGGERS = "headgate_trigger_total"
 """Counter by service, cause and decision: what was decided about signals, said when it changes."""
 
 RECEIVED = "headgate_received_total"
-"""Counter by endpoint and code: webhooks that were answered."""
+"""Counter by door and code: webhooks that were answered. Not `endpoint`: that is a label of the scrape."""
 LOOKS = "headgate_looks_total"
 """Counter by outcome (done, failed): looks over cluster, Git and store."""
 LAST_LOOK = "headgate_last_look_seconds"
@@ -107,6 +110,7 @@ ODD_VALUES_LABELS = (SERVICE, MODEL, "column", "kind")
 SCORES_LABELS = (SERVICE, MODEL, "output")
 SHADOW_LABELS = (SERVICE, MODEL, "shadow")
 SHADOW_ROWS_LABELS = (*SHADOW_LABELS, "outcome")
+EXPERIMENT_LABELS = (SERVICE, "experiment", "arm", MODEL)
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
 REJECTED_LABELS = (SERVICE, REASON)
@@ -117,6 +121,10 @@ BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 MODEL_HEADER = "headgate-model"
 """Answer header: the first 12 characters of the sha256 of the model that answered."""
+
+ARM_HEADER = "headgate-arm"
+"""Answer header during an experiment: which arms answered, `control`, `treatment` or both; the model's header and the
+answer's `model_version` go on naming the champion, under whose name both are served."""
 
 NOTICE_HEADER = "headgate-notice"
 """Answer header: inputs that are not as promised and were answered all the same: `temp above, city unseen`."""

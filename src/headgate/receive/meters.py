@@ -53,7 +53,7 @@ OF_A_WINDOW = (
 )
 """Of the champion's last window; a champion that has none yet has none of these."""
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    m.RECEIVED: ("Webhooks answered.", ("endpoint", m.CODE)),
+    m.RECEIVED: ("Webhooks answered.", ("door", m.CODE)),
     m.LOOKS: ("Looks over cluster, Git and store.", ("outcome",)),
     m.ACTIONS: ("What the receiver did.", ("action",)),
     m.TRIGGERS: ("What was decided about signals.", (m.SERVICE, "cause", "decision")),

@@ -136,7 +136,7 @@ DASHBOARDS: dict[str, Dashboard] = {
                 kind="table",
             ),
             Panel("Open promotions", {"{{service}} {{environment}}": f"{SEEN} ({m.PROPOSAL_OPEN}) > 0"}, "s"),
-            Panel("Webhooks", {"{{endpoint}} {{code}}": f"sum by (endpoint, code) (rate({m.RECEIVED}[5m]))"}, "reqps"),
+            Panel("Webhooks", {"{{door}} {{code}}": f"sum by (door, code) (rate({m.RECEIVED}[5m]))"}, "reqps"),
             Panel("Looks", {"{{outcome}}": f"sum by (outcome) (rate({m.LOOKS}[5m]))"}, "ops"),
             Panel("What it did", {"{{action}}": f"sum by (action) (increase({m.ACTIONS}[1h]))"}),
             Panel("Age of the last look", {"": f"time() - max({m.LAST_LOOK})"}, "s", kind="stat"),

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.names import Digest, Name, Uri
+from headgate.receive.meters import COUNTERS, GAUGES
 from headgate.records.codec import digest, encode
 from headgate.records.dataset import Window
 from headgate.records.live import ColumnDrift, DriftReport, LabelledWindow, Observed, Signal, WindowMetric
@@ -94,3 +95,10 @@ def test_the_store_is_not_asked_at_every_look(station: Station, seconds: int) ->
     station.receiver.beat()
 
     assert shown(station) == {}
+
+
+def test_no_label_is_one_that_the_scrape_sets() -> None:
+    """The operator's own would hide it, and an alert would name the port instead of the door."""
+    scrape = {"namespace", "pod", "container", "endpoint", "job", "instance"}
+
+    assert [name for name, (_, labels) in (GAUGES | COUNTERS).items() if scrape & set(labels)] == []
