@@ -34,6 +34,7 @@ COMMANDS = {
     "serve": "Serve one model over the Open Inference Protocol.",
     "score": "Score a Parquet file with the server's checks, features and numbers.",
     "shadow": "Compare a model that answers nobody with the one that does, in pairs.",
+    "experiment": "Say which of two models that share the requests is better, at every look.",
     "ship": "Send what a server logs to the store, beside it in its pod.",
     "receive": "Receive alerts, pushes and notifications in a cluster, and watch Rollouts.",
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from headgate.errors import UsageError
 from headgate.specs.environment import Faults
 
 app = typer.Typer(add_completion=False)
@@ -36,6 +37,17 @@ def serve(
     shadow_log: Annotated[
         Path | None, typer.Option("--shadow-log", help="Where both answers are kept, for `headgate shadow`.")
     ] = None,
+    experiment: Annotated[
+        str, typer.Option("--experiment", help="Let a second package answer a part of the rows, under this name.")
+    ] = "",
+    experiment_model: Annotated[Path | None, typer.Option("--experiment-model", help="That package's folder.")] = None,
+    experiment_sha256: Annotated[str, typer.Option("--experiment-sha256", help="What that package is.")] = "",
+    experiment_share: Annotated[
+        float, typer.Option("--experiment-share", min=0.0001, max=0.9999, help="Share of the keys that it answers.")
+    ] = 0.5,
+    experiment_key: Annotated[
+        str, typer.Option("--experiment-key", help="The input whose values are divided: equal ones stay together.")
+    ] = "",
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
     delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
     fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,
@@ -53,10 +65,24 @@ def serve(
     """Serve one verified model over the Open Inference Protocol V2."""
     # Read when polars is first imported: requests are small, and more threads only wait for one another.
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
+    from headgate.serve.experiment import ExperimentOptions
     from headgate.serve.limits import Limits
     from headgate.serve.observing import ShadowOptions
     from headgate.serve.process import ServeOptions, run
 
+    if bool(experiment) != bool(experiment_model):
+        raise UsageError("--experiment and --experiment-model need each other", next_step="headgate serve --help")
+    divided = (
+        ExperimentOptions(
+            name=experiment,
+            model=experiment_model,
+            sha256=experiment_sha256,
+            key=experiment_key,
+            share=experiment_share,
+        )
+        if experiment and experiment_model
+        else None
+    )
     shadow = (
         ShadowOptions(model=shadow_model, sha256=shadow_sha256, share=shadow_share, log=shadow_log)
         if shadow_model
@@ -74,6 +100,7 @@ def serve(
             log_dir=log_dir,
             reference=reference,
             shadow=shadow,
+            experiment=divided,
             threads=threads,
             faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
             flush_seconds=flush_seconds,

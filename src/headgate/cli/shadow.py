@@ -1,21 +1,16 @@
 """headgate shadow."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
-from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
+from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
 from headgate.errors import PermanentError
 from headgate.records.comparison import Bounded, ShadowReport
-from headgate.records.dataset import Window
 from headgate.wording import counted
-
-if TYPE_CHECKING:
-    import polars as pl
 
 app = typer.Typer(add_completion=False)
 
@@ -34,6 +29,7 @@ def shadow(
     output: OutputFormat = Output.text,
 ) -> None:
     """Compare what a shadow would have answered with what was answered, in pairs."""
+    from headgate.cli.maturing import matured
     from headgate.serve.pairs import read_pairs
     from headgate.serve.shadowed import report
 
@@ -47,19 +43,6 @@ def shadow(
     labels = matured(project, rows["time"], moment(as_of) or project.clock()) if labelled else None
     found = report(head, rows, project.spec, labels, alpha)
     leave(found, out, output, project, summary(found))
-
-
-def matured(project: Project, times: "pl.Series", now: datetime) -> "pl.DataFrame":
-    """Return the labels of the pairs' rows that could have come by now."""
-    import polars as pl
-
-    from headgate.cli.observing import Observer
-
-    first, last = (at.replace(tzinfo=UTC) for at in (times.min(), times.max()) if isinstance(at, datetime))
-    end = min(last + datetime.resolution, now - project.spec.data.label.matures_after)
-    if end <= first:
-        return pl.DataFrame(schema={"id": pl.String, "label": pl.String})
-    return Observer(project).told(Window(start=first, end=end))
 
 
 def summary(found: ShadowReport) -> str:

@@ -18,6 +18,7 @@ from headgate.serve.background import Background
 from headgate.serve.body import DisconnectedError, Receive, Room, Scope, Send, read_body
 from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
+from headgate.serve.experiment import Divided, DividedRecorder
 from headgate.serve.faults import DELAY, FAIL, FaultPlan
 from headgate.serve.limits import Limits
 from headgate.serve.meters import Meters
@@ -43,7 +44,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     predictor: Predictor
     meters: Meters
     faults: FaultPlan
-    recorder: Recorder | None
+    recorder: Recorder | DividedRecorder | None
     background: Background = msgspec.field(default_factory=Background)
     """What looks at answers that were given: no request waits for it."""
     documents: Mapping[str, Callable[[], bytes]] = msgspec.field(default_factory=dict)
@@ -194,6 +195,8 @@ class App:
         self.refuse_too_many(rows)
         if rows.notices:
             headers.append((measures.NOTICE_HEADER.encode(), notice_header(rows.notices)))
+        if isinstance(self.served.predictor, Divided):
+            headers.append((measures.ARM_HEADER.encode(), self.served.predictor.arms(rows).encode()))
         return request, rows
 
     def refuse_too_many(self, rows: Admitted) -> None:

@@ -38,6 +38,18 @@ STORED: dict[ColumnType, pl.DataType] = {
 """How a column stands in a segment; times are microseconds since 1970, UTC."""
 
 
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """By which chance an experiment had this model answer."""
+
+    experiment: str
+    key: str
+    """The input by whose value rows were divided."""
+    arm: str
+    propensity: float
+    classes: tuple[str, ...] = ()
+    """What a label may be, in the order of the model's codes."""
+
+
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """First line of a file: what its lines hold."""
 
@@ -50,6 +62,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """Event time's column; without one an answer's own time is its event time."""
     id: tuple[str, ...]
     columns: dict[str, ColumnType]
+    assignment: Assignment | None = None
+    """None: no chance decided who answered."""
 
 
 def read(log_dir: Path, window: Window | None = None) -> pl.DataFrame:

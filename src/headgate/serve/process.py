@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ from headgate.models.loading import load as load_model
 from headgate.names import Digest, digest, short
 from headgate.serve.app import App, Served
 from headgate.serve.connection import Connection
+from headgate.serve.dividing import LogOptions, divided
 from headgate.serve.door import Door
+from headgate.serve.experiment import ExperimentOptions
 from headgate.serve.faults import FaultPlan
 from headgate.serve.limits import Limits
 from headgate.serve.log import Segment
@@ -66,6 +69,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     reference: Path | None = None
     """The model's drift reference, in whose bins answered rows are counted; none: in bins made from the contract."""
     shadow: ShadowOptions | None = None
+    experiment: ExperimentOptions | None = None
     threads: int = 1
     faults: Faults = Faults()
     exit_with_parent: bool = False
@@ -113,7 +117,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
     meters = Meters(spec.service, short(sha256))
     meters.registry.register(door.violations)
     background, documents = observe(predictor, contract, meters, options.reference, options.shadow)
-    return Served(
+    served = Served(
         door=door,
         predictor=predictor,
         meters=meters,
@@ -122,6 +126,10 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         background=background,
         documents=documents,
     )
+    if options.experiment is None:
+        return served
+    log = LogOptions(options.log_dir, at_once=options.flush_seconds == 0)
+    return divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
 
 
 def features_function(spec: Service, folder: Path) -> FeatureFunction | None:
