@@ -14,6 +14,8 @@ from headgate.records.live import LabelledWindow
 from headgate.specs.service import Service
 
 ID, TIME, AT, MODEL, LABEL, KNOWN_AT = "id", "time", "at", "model", "label", "known_at"
+ASKED = "asked"
+NEVER = pl.lit(None, pl.Datetime("us"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,15 @@ def join(
 ) -> tuple[Joined, pl.DataFrame]:
     """Return a window's facts and its predictions, each id once, with `label` null where none came in time.
 
-    `predictions` as `serve.log.read` gives them. `labels`: `id`, `label` and, where it is known, `known_at`; a null
-    label is none. The first answer to an id counts, and the last label known when the window closes. TransientError
-    while it has not closed (`as_of`).
+    `predictions` as `serve.log.read` gives them. `labels`: `id`, `label` and, where they are known, `known_at` and
+    `time`, the event time of the row that the label is of; a null label is none. The first answer to an id counts, and
+    the last label known when the window closes. TransientError while it has not closed (`as_of`).
     """
     closes = closes_at(window, spec)
     refuse_open(window, closes, as_of)
     answers = answered(predictions, window)
     first = answers.unique(ID, keep="first", maintain_order=True)
-    known = told(labels, first[ID])
+    known = told(labels, first)
     counted = known.filter(pl.col(KNOWN_AT).is_null() | (pl.col(KNOWN_AT) <= naive(closes)))
     last = counted.unique(ID, keep="last").select(ID, LABEL)
     rows = first.join(last, on=ID, how="left", maintain_order="left")
@@ -104,14 +106,20 @@ def answered(predictions: pl.DataFrame, window: Window) -> pl.DataFrame:
     return predictions.filter(inside(as_naive_utc(predictions[TIME]), window)).sort(AT, maintain_order=True)
 
 
-def told(labels: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
-    """Return the labels of the ids that were asked for, in the order they became known."""
+def told(labels: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Return the labels of the rows that were asked for, in the order they became known.
+
+    One id may come again in another window: a label that says its row's time is of no other row.
+    """
     require(labels, (ID, LABEL), "labels")
-    times = as_naive_utc(labels[KNOWN_AT]) if KNOWN_AT in labels.columns else pl.lit(None, pl.Datetime("us"))
+    moments = {name: as_naive_utc(labels[name]) if name in labels.columns else NEVER for name in (KNOWN_AT, TIME)}
+    rows = asked.select(ID, as_naive_utc(asked[TIME]).alias(ASKED))
     return (
-        labels.select(pl.col(ID).cast(pl.String), LABEL, times.alias(KNOWN_AT))
-        .filter(pl.col(LABEL).is_not_null() & pl.col(ID).is_in(asked.implode()))
+        labels.select(pl.col(ID).cast(pl.String), LABEL, *(column.alias(name) for name, column in moments.items()))
+        .join(rows, on=ID, how="inner", maintain_order="left")
+        .filter(pl.col(LABEL).is_not_null() & (pl.col(TIME).is_null() | (pl.col(TIME) == pl.col(ASKED))))
         .sort(KNOWN_AT, nulls_last=False, maintain_order=True)
+        .select(ID, LABEL, KNOWN_AT)
     )
 
 

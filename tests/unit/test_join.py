@@ -203,3 +203,26 @@ def micro(hours: float) -> timedelta:
 
 def in_window(hours: float) -> bool:
     return timedelta(0) <= micro(hours) < timedelta(hours=24)
+
+
+def test_a_label_that_says_its_rows_time_is_of_no_other_row() -> None:
+    """An id may come again tomorrow: yesterday's label is not today's, whatever the order they came in."""
+    told = labels(("x", True, 3), ("x", False, 4)).with_columns(
+        time=pl.Series([START + timedelta(hours=1), START - timedelta(hours=23)])
+    )
+
+    facts, frame = join(predictions(("x", 1, A), ("y", 2, A)), told, SPEC, WINDOW)
+
+    assert frame["label"].to_list() == [True, None]
+    assert (facts.labelled, facts.corrections, facts.late) == (1, 0, 0)
+
+
+def test_labels_with_and_without_their_rows_time_correct_each_other() -> None:
+    """The time only says which row; of its labels the last known in time counts."""
+    told = labels(("x", True, 3), ("x", False, 4), ("x", True, 5)).with_columns(
+        time=pl.Series([START + timedelta(hours=1), None, START - timedelta(hours=23)])
+    )
+
+    facts, frame = join(predictions(("x", 1, A)), told, SPEC, WINDOW)
+
+    assert (frame["label"].to_list(), facts.corrections) == ([False], 1)

@@ -20,7 +20,7 @@ from headgate.graph.step import CONTINUOUS_TRAINING
 ROOT = Path(__file__).parents[2]
 COMMAND_FOLDER = Path(cli.__file__ or "").parent
 
-WITHOUT_COMMAND = {"canary", "join"}
+WITHOUT_COMMAND = {"canary"}
 """Verbs nobody types: the ring asks them while it runs (`headgate up`)."""
 
 

@@ -1,4 +1,4 @@
-"""Logged answers in the store: a server's log goes there piece by piece, and comes back as files that read like it."""
+"""Logged answers and labels in the store: they go there piece by piece, and come back as files that read like them."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ from headgate.ports import Store
 
 PIECE_BYTES = 8 << 20
 """A piece ends with the first line past this."""
-FILE = re.compile(r"\d{4}-\d\d-\d\d/[\w.-]+\.jsonl")
+FILE = re.compile(r"(labels/)?\d{4}-\d\d-\d\d/[\w.-]+\.jsonl")
+EVERY = ("*-*-*/*.jsonl", "labels/*-*-*/*.jsonl")
 
 
 def place(environment: str, service: str) -> str:
@@ -29,7 +30,7 @@ class Shipping:
 
     def ship(self) -> int:
         """Send every whole line that is new; return how many bytes that was."""
-        return sum(self.ship_file(path) for path in sorted(self.folder.glob("*-*-*/*.jsonl")))
+        return sum(self.ship_file(path) for path in sorted(path for each in EVERY for path in self.folder.glob(each)))
 
     def ship_file(self, path: Path) -> int:
         """Send a file's new lines, each piece with the file's first line, which says how the others are read."""
@@ -57,7 +58,8 @@ class Shipping:
         return self.sent[path]
 
     def uri(self, path: Path, begin: int) -> Uri:
-        return Uri(f"{self.where}/{path.parent.name}/{path.stem}-{begin:012d}.jsonl")
+        folder = path.parent.relative_to(self.folder).as_posix()
+        return Uri(f"{self.where}/{folder}/{path.stem}-{begin:012d}.jsonl")
 
 
 def whole(text: bytes) -> bytes:
@@ -68,7 +70,7 @@ def whole(text: bytes) -> bytes:
 def days(store: Store, where: str) -> set[str]:
     """Return the event days of which there are answers."""
     names = (uri.removeprefix(f"{where}/") for uri in store.uris(f"{where}/"))
-    return {name.partition("/")[0] for name in names if FILE.fullmatch(name)}
+    return {name.partition("/")[0] for name in names if FILE.fullmatch(name) and not name.startswith("labels/")}
 
 
 def bring(store: Store, where: str, folder: Path, first: str, last: str) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "gate": "Judge an evaluation by policy.",
     "propose": "Open the pull request that asks for a promotion, or a revert.",
     "track": "Show a run and its model in MLflow.",
+    "join": "Join a window of logged answers to the labels that were known when it closed.",
     "drift": "Compare a window of served rows with the champion's training rows.",
     "trigger": "Decide from signals whether to retrain.",
     "fetch": "Bring a model and the code that serves it from a store into a folder, verified.",

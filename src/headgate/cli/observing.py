@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from headgate import features
 from headgate.cli import references
+from headgate.cli.labelling import together, told
 from headgate.cli.moments import EPOCH
 from headgate.cli.standing import Standing
 from headgate.cli.wiring import Project
@@ -71,7 +72,7 @@ class Observer:
         predictions = read_log(project.answers(standing.environment, window), window)
         if predictions.is_empty():
             return None
-        facts, joined = join(predictions, self.told(window), spec, window)
+        facts, joined = join(predictions, self.known(standing.environment, window), spec, window)
         own = joined.filter(pl.col("model") == champion.sha256)
         if own.is_empty():
             return None
@@ -101,6 +102,11 @@ class Observer:
             reference = references.kept(self.project, model, loaded)
             self.opened[model.sha256] = loaded, reference, self.project.evidence(standing, model)
         return self.opened[model.sha256]
+
+    def known(self, environment: str, window: Window) -> pl.DataFrame:
+        """Return the source's labels of the window's rows, and those that were told to the servers."""
+        posted = told(self.project, environment, window, self.project.clock())
+        return together([self.told(window), posted], self.project.spec)
 
     def told(self, window: Window) -> pl.DataFrame:
         """Return the labels of the window's rows: id and label."""

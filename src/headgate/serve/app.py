@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 import msgspec
+from starlette.requests import Request
 
 import headgate.serve.protocol as v2
 from headgate import measures
@@ -27,6 +28,7 @@ from headgate.serve.predictor import Predictor, outputs_of
 from headgate.serve.rate import Rate, client_of
 from headgate.serve.recorder import Recorder
 from headgate.serve.refusal import RefusalError
+from headgate.serve.telling import Telling
 from headgate.serve.violations import header as notice_header
 
 Headers = list[tuple[bytes, bytes]]
@@ -47,6 +49,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     recorder: Recorder | DividedRecorder | None
     background: Background = msgspec.field(default_factory=Background)
     """What looks at answers that were given: no request waits for it."""
+    telling: Telling | None = None
+    """Who takes labels; none: nobody, for no answers are logged."""
     documents: Mapping[str, Callable[[], bytes]] = msgspec.field(default_factory=dict)
     """JSON of what was seen, by path."""
 
@@ -89,6 +93,7 @@ class App:
             meters=served.meters,
             is_ready=lambda: not self.draining,
             documents=served.documents,
+            tell=self.tell if served.telling else None,
         )
 
     def paths(self) -> dict[str, Dialect]:
@@ -116,6 +121,11 @@ class App:
         if self.rate:
             self.rate.take(client_of(scope, self.limits.client_header))
         return await read_body(scope, receive, self.limits.body_bytes, self.limits.body_seconds, self.room)
+
+    async def tell(self, request: Request) -> bytes:
+        """Return the answer to labels, which are on the disk by then."""
+        body = await self.read(request.scope, request.receive)
+        return await asyncio.to_thread(self.served.telling.take, body) if self.served.telling else b""
 
     async def respond(self, read: Callable[[], Awaitable[bytes]], dialect: Dialect) -> Answer:
         """Return the answer to what `read` gives, counted; DisconnectedError when nobody waits for one."""

@@ -1,6 +1,6 @@
 """The pages beside infer: metadata, health, metrics; each error is the protocol's JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 
 from starlette.applications import Starlette
@@ -13,10 +13,11 @@ import headgate.serve.protocol as v2
 from headgate import measures
 from headgate.models.signature import Signature
 from headgate.names import did_you_mean
+from headgate.serve.body import DisconnectedError
 from headgate.serve.door import Door
 from headgate.serve.meters import Meters
 from headgate.serve.predictor import metadata_of
-from headgate.serve.refusal import quoted
+from headgate.serve.refusal import RefusalError, quoted
 
 MODEL = "/v2/models/{model}"
 VERSION = MODEL + "/versions/{version}"
@@ -37,12 +38,14 @@ class Pages:
         meters: Meters,
         is_ready: Callable[[], bool],
         documents: Mapping[str, Callable[[], bytes]],
+        tell: Callable[[Request], Awaitable[bytes]] | None = None,
     ) -> None:
         self.service, self.model = service, model
         self.metadata = v2.metadata(service, model, door.datatypes, metadata_of(signature))
         self.meters = meters
         self.is_ready = is_ready
         self.documents = documents
+        self.tell = tell
         self.starlette = Starlette(
             routes=[
                 Route("/v2", self.server),
@@ -56,6 +59,7 @@ class Pages:
                 Route(V1 + "/{model}:predict", self.infer, methods=["POST"]),
                 Route(V1 + "/{model}", self.ready),
                 Route("/metrics", self.metrics),
+                Route("/labels", self.labels, methods=["POST"]),
                 *(Route(path, self.seen) for path in documents),
             ],
             exception_handlers={HTTPException: self.refused},
@@ -91,6 +95,21 @@ class Pages:
 
     async def metrics(self, _request: Request) -> Response:
         return Response(self.meters.text(), media_type=EXPOSITION)
+
+    async def labels(self, request: Request) -> Response:
+        """Take labels of rows that were answered, where answers are logged."""
+        if self.tell is None:
+            return self.json(v2.error("labels are kept beside a prediction log, and this server keeps none"), 404)
+        try:
+            return self.json(await self.tell(request))
+        except DisconnectedError:
+            return Response(status_code=400)  # nobody reads it
+        except RefusalError as err:
+            self.meters.rejected(err.reason)
+            answer = self.json(v2.error(err.message), err.status)
+            if err.status in {429, 503}:
+                answer.headers["retry-after"] = "1"
+            return answer
 
     async def seen(self, request: Request) -> Response:
         """Answer with what was seen of the answers until now."""

@@ -36,6 +36,7 @@ from headgate.serve.meters import Meters
 from headgate.serve.observing import ShadowOptions, observe
 from headgate.serve.predictor import Predictor
 from headgate.serve.recorder import Recorder
+from headgate.serve.telling import telling_of
 from headgate.specs.contract import Contract
 from headgate.specs.environment import Faults
 from headgate.specs.reading import read
@@ -123,6 +124,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         meters=meters,
         faults=FaultPlan(options.faults),
         recorder=recorder_of(options, segment_of(predictor, door, sha256)),
+        telling=telling_of(contract, spec, options.log_dir),
         background=background,
         documents=documents,
     )
