@@ -1,6 +1,7 @@
 """A program that means no good: slow clients by the hundred, and bodies far over the limit, until it is killed.
 
-`python attack.py PORT SLOW BODY_BYTES`; it says `on` once all slow clients are connected.
+`python attack.py PORT SLOW BODY_BYTES`; it says `on` once all slow clients are connected, and of each body how it was
+answered.
 """
 
 import asyncio
@@ -34,17 +35,21 @@ async def big(port: int, size_bytes: int) -> None:
             for _ in range(size_bytes // len(PIECE)):
                 writer.write(PIECE)
                 await writer.drain()
-            await reader.read(100)
+            say((await reader.read(100))[:12].decode())
             writer.close()
         await asyncio.sleep(0.5)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 async def main(port: int, count: int, size_bytes: int) -> None:
     tasks = [asyncio.create_task(slow(port)) for _ in range(count)]
     for _ in range(count):
         await connected.acquire()
-    sys.stdout.write("on\n")
-    sys.stdout.flush()
+    say("on")
     await asyncio.gather(*tasks, big(port, size_bytes))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
+from threading import Event, Thread
 
 import pytest
 
@@ -25,23 +26,37 @@ MOST_TIMES = 3.0
 
 
 @contextmanager
-def attack(server: Running, slow: int, body_bytes: int) -> Iterator[None]:
-    """Hold the attack while the body of the `with` runs."""
+def attack(server: Running, slow: int, body_bytes: int) -> Iterator[Event]:
+    """Hold the attack while the body of the `with` runs; it is told when a first body was refused."""
+    refused = Event()
+
+    def listen() -> None:
+        for line in process.stdout or ():
+            if line == b"HTTP/1.1 413\n":
+                refused.set()
+
     command = [sys.executable, ATTACK, *map(str, (server.port, slow, body_bytes))]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"on\n"
-            yield
+            listener = Thread(target=listen)
+            listener.start()
+            yield refused
         finally:
             process.kill()
+        listener.join()
 
 
-def p99_seconds(server: Running, seconds: float) -> float:
-    """Return how long good requests take, one after the other on one connection; each of them gets its answer."""
+def p99_seconds(server: Running, until: Event | None = None) -> float:
+    """Return how long good requests take, one after the other on one connection; each of them gets its answer.
+
+    For two seconds at least, and until the event.
+    """
     connection, body = server.connect(), json.dumps(rides()).encode()
-    times, ends = [], time.monotonic() + seconds
-    while time.monotonic() < ends:
+    times, least, most = [], time.monotonic() + SECONDS, time.monotonic() + 10 * SECONDS
+    while (now := time.monotonic()) < least or (until and not until.is_set()):
+        assert now < most, "no body was refused"
         began = time.perf_counter()
         answer = ask(connection, INFER, body)
         times.append(time.perf_counter() - began)
@@ -53,8 +68,8 @@ def p99_seconds(server: Running, seconds: float) -> float:
 def test_slow_clients_take_nobodys_place(tmp_path: Path) -> None:
     """More of them than requests are answered at a time: the others are answered all the same."""
     options = world(tmp_path).options(limits=Limits(in_flight=4, body_seconds=5))
-    with running(options) as server, attack(server, slow=40, body_bytes=30_000_000):
-        assert p99_seconds(server, 1.0) < 1.0
+    with running(options) as server, attack(server, slow=40, body_bytes=30_000_000) as refused:
+        assert p99_seconds(server, refused) < 1.0
 
 
 def begun(server: Running, size_bytes: int) -> socket.socket:
@@ -87,16 +102,13 @@ def test_unfinished_long_bodies_share_one_room(tmp_path: Path) -> None:
 def test_good_traffic_stays_within_three_times_under_attack(tmp_path: Path) -> None:
     """300 slow clients and bodies of 100 MB: the p99 of good requests, quiet and attacked by turns in one run."""
     with running(world(tmp_path).options(log_dir=None)) as server:
-        p99_seconds(server, SECONDS)
+        p99_seconds(server)
         ratios = []
         for _ in range(ROUNDS):
-            quiet = p99_seconds(server, SECONDS)
-            with attack(server, SLOW, BODY_BYTES):
-                attacked = p99_seconds(server, SECONDS)
+            quiet = p99_seconds(server)
+            with attack(server, SLOW, BODY_BYTES) as refused:
+                attacked = p99_seconds(server, refused)
             ratios.append(attacked / quiet)
             sys.stdout.write(f"p99 {quiet * 1e3:.2f} ms, attacked {attacked * 1e3:.2f} ms: {ratios[-1]:.2f}x\n")
 
-        refused = server.metric('headgate_rejected_total{reason="too_long",service="rides"}')
-
-    assert refused >= ROUNDS
     assert median(ratios) <= MOST_TIMES

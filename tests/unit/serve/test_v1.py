@@ -90,6 +90,14 @@ def test_a_bad_body_gets_400_in_one_line_and_the_next_good_one_its_answer(
     assert said in refused.json["error"]
 
 
+def test_rows_are_capped_in_both_protocols_alike(server: Running) -> None:
+    """A request of as many as may be is answered; with one more it is refused."""
+    refused = server.infer(rides(51))
+
+    assert (refused.status, refused.json) == (400, predict(server, {"instances": instances(51)}).json)
+    assert server.infer(rides(50)).status == predict(server, {"instances": instances(50)}).status == 200
+
+
 def test_a_body_over_the_limit_is_413_here_too(server: Running) -> None:
     """Before anything of it is parsed."""
     with_limit = Running(server.process, server.port, server.facts, server.said)
