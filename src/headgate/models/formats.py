@@ -1,57 +1,22 @@
-"""The formats a model is kept in, each read by the library that wrote it; a pickle is none."""
+"""Opens a model by the library that wrote its format, and brings what it says into the shape of the task."""
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
 from headgate.models.encoding import Matrix
+from headgate.models.packed import Packed
 from headgate.models.pickles import refuse_pickles
 from headgate.models.signature import Signature
-
-Format = Literal["onnx", "lightgbm", "xgboost", "skops", "mlflow"]
 
 Raw = Callable[[Matrix], NDArray[Any]]
 """An opened model: a float32 matrix to (rows,) or (rows, columns), the last of two columns the positive class."""
 Open = Callable[[Mapping[str, bytes], Signature, int], Raw]
 """`open_model(files, signature, threads)`: each format's module has one; what it can't open is a PermanentError."""
-
-FILES: dict[Format, str] = {
-    "onnx": "model.onnx",
-    "lightgbm": "model.txt",
-    "xgboost": "model.ubj",
-    "skops": "model.skops",
-    "mlflow": "MLmodel",
-}
-"""The file of a package that each format begins with."""
-
-EXTENSIONS: dict[str, Format] = {
-    ".onnx": "onnx",
-    ".txt": "lightgbm",
-    ".lgb": "lightgbm",
-    ".ubj": "xgboost",
-    ".json": "xgboost",
-    ".xgb": "xgboost",
-    ".skops": "skops",
-}
-"""What a file's name says of its format."""
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A model's files as they stand in its package, and the format they are in."""
-
-    format: Format
-    files: Mapping[str, bytes]
-
-
-def onnx_packed(content: bytes) -> Packed:
-    """Return ONNX bytes as they stand in a package."""
-    return Packed("onnx", {FILES["onnx"]: content})
 
 
 def opened(packed: Packed, signature: Signature, threads: int) -> Raw:

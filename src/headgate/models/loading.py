@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
 from headgate.models.encoding import Matrix, encode
-from headgate.models.formats import Packed, onnx_packed, opened, shaped
+from headgate.models.formats import opened, shaped
 from headgate.models.package import packed, read_signature, verify
+from headgate.models.packed import Packed, onnx_packed
 from headgate.models.signature import Signature
 from headgate.names import Digest
 

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from headgate.errors import PermanentError
-from headgate.models.formats import FILES, Format, Packed, Raw, opened
+from headgate.models.formats import Raw, opened
+from headgate.models.packed import FILES, Format, Packed
 from headgate.models.pickles import refuse_pickles
 from headgate.models.signature import Signature
 

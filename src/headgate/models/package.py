@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from headgate.errors import PermanentError, speaking
-from headgate.models.formats import FILES, Format, Packed, onnx_packed
+from headgate.models.packed import FILES, Format, Packed, onnx_packed
 from headgate.models.pickles import refuse_pickles
 from headgate.models.signature import Signature
 from headgate.names import Digest, DigestField, short

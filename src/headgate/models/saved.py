@@ -4,7 +4,7 @@ from pathlib import Path
 
 from headgate.errors import PermanentError, speaking
 from headgate.models import mlflow
-from headgate.models.formats import EXTENSIONS, FILES, Packed
+from headgate.models.packed import EXTENSIONS, FILES, Packed
 from headgate.models.pickles import refuse_pickles
 
 

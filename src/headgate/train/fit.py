@@ -15,8 +15,8 @@ from headgate.errors import HeadgateError, PermanentError
 from headgate.features import FeatureFunction, blame
 from headgate.models import encoding
 from headgate.models.encoding import Matrix
-from headgate.models.formats import Packed
 from headgate.models.loading import Loaded, Predictions
+from headgate.models.packed import Packed
 from headgate.models.signature import Signature
 from headgate.names import Digest, Uri, short
 from headgate.records.codec import digest_of

@@ -7,8 +7,9 @@ import numpy as np
 
 from headgate.errors import PermanentError
 from headgate.models.encoding import Matrix
-from headgate.models.formats import FILES, Format, Packed, shaped
+from headgate.models.formats import shaped
 from headgate.models.loading import Predictions
+from headgate.models.packed import FILES, Format, Packed
 from headgate.models.signature import Signature
 
 LIBRARIES: dict[str, Format] = {"lightgbm": "lightgbm", "xgboost": "xgboost"}

@@ -1,6 +1,8 @@
 """`headgate fetch` brings what a pod serves: the model by its digest, the code by its own, and nothing else."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,12 @@ def test_a_place_that_could_change_is_refused(tmp_path: Path, uri: str) -> None:
     """Only an immutable place is fetched from."""
     with pytest.raises(UsageError, match="is no place of a model"):
         fetch(uri, tmp_path / "pod")
+
+
+def test_it_waits_for_no_library_that_computes() -> None:
+    """A canary's first request waits for it: what only trains or serves is not imported."""
+    asked = "import sys, headgate.cli.fetch; print({'numpy', 'polars', 'onnxruntime', 'sklearn'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+
+    assert "set()" == done.stdout.strip()

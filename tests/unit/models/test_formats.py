@@ -25,8 +25,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from headgate.errors import PermanentError
 from headgate.models import package
-from headgate.models.formats import FILES, Format, Packed
 from headgate.models.loading import Loaded, load
+from headgate.models.packed import FILES, Format, Packed
 from headgate.models.signature import Signature
 from headgate.names import Digest
 
