@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from headgate.errors import PermanentError
+from headgate.models.encoding import Matrix
 from headgate.models.formats import Raw, only, refuse_objective, refuse_order, refuse_width
 from headgate.models.signature import Signature
 
@@ -34,7 +36,23 @@ def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -
     refuse_width(booster.num_feature(), signature, "LightGBM")
     refuse_order(booster.feature_name(), signature, "LightGBM")
     refuse_objective(objective(content), PROBABLE, signature, "LightGBM")
-    return lambda matrix: booster.predict(matrix, num_threads=threads)
+    return Trees(booster, threads)
+
+
+class Trees:
+    """A booster at work."""
+
+    def __init__(self, booster: Any, threads: int) -> None:
+        self.booster = booster
+        self.threads = threads
+
+    def __call__(self, matrix: Matrix) -> Any:
+        """Return raw predictions."""
+        return self.booster.predict(matrix, num_threads=self.threads)
+
+    def contributions(self, matrix: Matrix) -> Any:
+        """Return SHAP values, the base last, output after output (Lundberg's TreeSHAP, LightGBM's own)."""
+        return self.booster.predict(matrix, num_threads=self.threads, pred_contrib=True)
 
 
 def objective(content: bytes) -> str:

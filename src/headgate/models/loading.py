@@ -47,6 +47,17 @@ class Loaded:
         starts = range(0, len(matrix), ROWS_AT_ONCE)
         return np.concatenate([self._run(matrix[start : start + ROWS_AT_ONCE]) for start in starts])
 
+    def contributions(self, matrix: Matrix) -> Predictions | None:
+        """Return what each feature adds to each row's margin, (n, outputs, features + 1), the base last.
+
+        Log-odds where probabilities are predicted; None: the model's format has none of its own.
+        """
+        explain = getattr(self._raw, "contributions", None)
+        if explain is None:
+            return None
+        values = np.asarray(explain(matrix), dtype=np.float64)
+        return values.reshape(len(matrix), -1, len(self.signature.features) + 1)
+
     def _run(self, matrix: Matrix) -> Predictions:
         return shaped(self._raw(matrix), len(matrix), self.signature)
 

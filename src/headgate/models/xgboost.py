@@ -42,7 +42,7 @@ def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -
     refuse_width(booster.num_features(), signature, "XGBoost")
     refuse_order(booster.feature_names or [], signature, "XGBoost")
     refuse_objective(config["objective"]["name"], PROBABLE, signature, "XGBoost")
-    return linear(booster) if config["gradient_booster"]["name"] == "gblinear" else booster.inplace_predict
+    return Boosted(booster, is_linear=config["gradient_booster"]["name"] == "gblinear")
 
 
 def refuse_damaged(content: bytes) -> None:
@@ -56,16 +56,29 @@ def refuse_damaged(content: bytes) -> None:
         raise PermanentError(f"the JSON of the XGBoost model is cut short or damaged: {str(err)[:200]}") from err
 
 
-def linear(booster: Any) -> Raw:
-    """Return a linear booster's predictions, which it makes of a DMatrix only."""
-    from xgboost import DMatrix  # noqa: PLC0415 - an extra
+class Boosted:
+    """A booster at work."""
 
-    def predict(matrix: Matrix) -> Any:
-        return booster.predict(
-            DMatrix(matrix, feature_names=booster.feature_names, feature_types=booster.feature_types)
-        )
+    def __init__(self, booster: Any, *, is_linear: bool) -> None:
+        self.booster = booster
+        self.predict = self.on_copy if is_linear else booster.inplace_predict
 
-    return predict
+    def __call__(self, matrix: Matrix) -> Any:
+        """Return predictions; a linear booster makes them of a DMatrix only."""
+        return self.predict(matrix)
+
+    def on_copy(self, matrix: Matrix) -> Any:
+        return self.booster.predict(self.copied(matrix))
+
+    def contributions(self, matrix: Matrix) -> Any:
+        """Return SHAP values, the base last, output after output (TreeSHAP, or exact where it is linear)."""
+        return self.booster.predict(self.copied(matrix), pred_contribs=True)
+
+    def copied(self, matrix: Matrix) -> Any:
+        from xgboost import DMatrix  # noqa: PLC0415 - an extra
+
+        booster = self.booster
+        return DMatrix(matrix, feature_names=booster.feature_names, feature_types=booster.feature_types)
 
 
 def first_line(err: Exception) -> str:
