@@ -152,6 +152,16 @@ def test_what_json_cannot_carry_is_judged_as_the_contract_says(change: Any, inpu
     assert found.rows.is_empty()
 
 
+def test_null_and_nan_are_each_told_as_what_they_are() -> None:
+    """Both are missing, and neither is the other."""
+    found = admit(pl.DataFrame([GOOD | {"weight": float("nan")}, GOOD | {"weight": None}, GOOD]), 0, door())
+
+    assert found.rejected["reason"].to_list() == [
+        "has NaN; the contract allows no missing values",
+        "has null; the contract allows no missing values",
+    ]
+
+
 def test_missing_numbers_as_pandas_writes_them_are_missing() -> None:
     """A whole number that may be missing is a float with NaN there."""
     found = admit(pl.DataFrame([GOOD | {"seats": 3.0}, GOOD | {"seats": float("nan")}]), 0, door())

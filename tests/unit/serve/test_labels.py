@@ -138,9 +138,9 @@ def test_labels_come_in_the_order_they_were_told(tmp_path: Path) -> None:
     """Over files and days: of two corrections at one moment the later told one counts."""
     told(tmp_path, {**ONE, "known_at": "2024-05-02T10:00:00"}, now=NOW + HOUR)
     told(tmp_path, {**ONE, "late": False, "known_at": "2024-05-02T11:00:00"}, now=NOW)
-    told(tmp_path, {**ONE, "known_at": "2024-05-01T11:00:00"}, now=NOW + 2 * HOUR)
+    told(tmp_path, {**ONE, "known_at": "2024-05-01T09:00:00"}, now=NOW + 2 * HOUR)
 
-    assert read(tmp_path)["known_at"].dt.hour().to_list() == [11, 10, 11]
+    assert read(tmp_path)["known_at"].dt.hour().to_list() == [11, 10, 9]
 
 
 def test_labels_from_before_a_window_began_are_not_read(tmp_path: Path) -> None:
