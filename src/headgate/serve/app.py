@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 from starlette.requests import Request
@@ -14,13 +13,13 @@ from starlette.requests import Request
 import headgate.serve.protocol as v2
 from headgate import measures
 from headgate.names import short
-from headgate.serve import v1
+from headgate.serve import binary, v1
+from headgate.serve.answer import Answer, Headers, about, how_to_go_on
 from headgate.serve.background import Background
 from headgate.serve.body import DisconnectedError, Receive, Room, Scope, Send, read_body
 from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
 from headgate.serve.experiment import Divided, DividedRecorder
-from headgate.serve.explaining import extra_outputs, optional
 from headgate.serve.faults import DELAY, FAIL, FaultPlan
 from headgate.serve.limits import Limits
 from headgate.serve.meters import Meters
@@ -31,8 +30,6 @@ from headgate.serve.recorder import Recorder
 from headgate.serve.refusal import RefusalError
 from headgate.serve.telling import Telling
 from headgate.serve.violations import header as notice_header
-
-Headers = list[tuple[bytes, bytes]]
 
 INLINE_ROWS = 2000
 """More rows than this are computed in a thread, so that small requests need not wait for them."""
@@ -56,15 +53,6 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     """JSON of what was seen, by path."""
 
 
-class Answer(NamedTuple):
-    """What one request gets, in its dialect."""
-
-    code: int
-    """As HTTP counts them, whatever the dialect."""
-    content: bytes
-    headers: Headers
-
-
 class App:
     """Answers the Open Inference Protocol for one model."""
 
@@ -75,7 +63,6 @@ class App:
         self.service = str(self.signature.service)
         self.version = short(served.predictor.loaded.sha256)
         self.model_header = (measures.MODEL_HEADER.encode(), self.version.encode())
-        self.optional = optional(self.signature)
         self.dialects = self.paths()
         self.rate = Rate(limits.client_rate) if limits.client_rate else None
         plain = served.faults.delay_seconds == served.faults.fail_share == 0 and not self.rate
@@ -100,7 +87,7 @@ class App:
 
     def paths(self) -> dict[str, Dialect]:
         """Return where predictions are asked for, and in which words."""
-        model, plain = f"/v2/models/{self.service}", Dialect(v2.decode, v2.encode)
+        model, plain = f"/v2/models/{self.service}", Dialect(v2.decode, binary.encode)
         return {
             f"{model}/infer": plain,
             f"{model}/versions/{self.version}/infer": plain,
@@ -110,7 +97,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         dialect = self.dialects.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if dialect:
-            await self.infer(scope, receive, send, dialect)
+            await self.infer(scope, receive, send, self.for_headers(dialect, scope["headers"]))
         else:
             await self.pages.starlette(scope, receive, send)
 
@@ -152,9 +139,17 @@ class App:
         finally:
             self.held -= 1
 
-    def at_once(self, url: bytes) -> Dialect | None:
-        """Return how to answer a small request for `url` without ever waiting, None where that cannot be."""
-        return self.by_url.get(url)
+    def at_once(self, url: bytes, headers: Headers) -> Dialect | None:
+        """Return how to answer a small request without ever waiting, None where that cannot be."""
+        dialect = self.by_url.get(url)
+        return dialect and self.for_headers(dialect, headers)
+
+    def for_headers(self, dialect: Dialect, headers: Headers) -> Dialect:
+        """Return how to read a body of which the headers may say that tensors follow its JSON."""
+        for name, value in headers:
+            if name == binary.HEADER and dialect.decode is v2.decode:
+                return dialect._replace(decode=partial(binary.decode, length=value, most_rows=self.limits.rows))
+        return dialect
 
     def respond_at_once(self, body: bytes, dialect: Dialect) -> Answer:
         """Return the answer to a small body, counted, with the headers that describe its content."""
@@ -175,7 +170,7 @@ class App:
         """Return code and content for a request that gets no prediction; what is no refusal is said on stderr."""
         if isinstance(err, RefusalError):
             self.served.meters.rejected(err.reason)
-            headers += headers_of(err)
+            headers += how_to_go_on(err)
             return err.status, dialect.error(err.message)
         self.say(err)
         return 500, dialect.error("the model could not answer; the server's log says why")
@@ -228,16 +223,12 @@ class App:
         """Return the encoded answer; it is recorded first."""
         served = self.served
         scores = served.predictor.answer(rows)
-        asked = frozenset(output.name for output in request.outputs)
-        extra = asked & self.optional
-        outputs = outputs_of(scores, self.signature, asked - extra) if asked - extra or not extra else []
-        if extra:
-            outputs += extra_outputs(served.predictor, rows, scores, extra)
+        outputs = outputs_of(scores, self.signature, frozenset(output.name for output in request.outputs))
         if served.recorder:
             served.recorder.record(rows, scores.tolist())
         for observer in served.background.observers:
             observer.offer(rows, scores)
-        return dialect.encode(v2.Response(self.service, self.version, outputs, request.id))
+        return dialect.encode(v2.Response(self.service, self.version, outputs, request.id, binary.wanted(request)))
 
     async def reply(self, send: Send, answer: Answer) -> None:
         headers = self.described(answer.headers, answer.content)
@@ -246,7 +237,7 @@ class App:
 
     def described(self, headers: Headers, content: bytes) -> Headers:
         """Return an answer's headers with those that describe its content, and what a drain adds."""
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        headers += about(content)
         if self.draining:
             headers.append((b"connection", b"close"))
         return headers
@@ -261,10 +252,3 @@ class App:
 
 class SpoiledError(Exception):
     """A fault of serving.yaml spoiled this answer."""
-
-
-def headers_of(err: RefusalError) -> Headers:
-    """Return the headers that tell the client how to go on."""
-    if err.status in (429, 503):
-        return [(b"retry-after", b"%d" % err.retry_seconds)]
-    return [(b"connection", b"close")] if err.status in (408, 413) else []

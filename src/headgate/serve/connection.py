@@ -36,7 +36,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hold a prediction's request, hand over any other."""
         self.held = []
-        self.dialect = self.predictions.at_once(self.url) if self.may_hold() else None
+        self.dialect = self.predictions.at_once(self.url, self.headers) if self.may_hold() else None
         if self.dialect is None:
             self.hand_over()
 

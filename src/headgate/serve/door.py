@@ -1,6 +1,6 @@
 """What may come in: a V2 request against the contract, and the frame of raw rows that the features see."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,9 @@ from headgate.contract.request import check
 from headgate.contract.watch import Notice, Watch
 from headgate.errors import PermanentError
 from headgate.names import did_you_mean
+from headgate.serve.binary import floats_of, listed, values_of
 from headgate.serve.layout import DATATYPES, Layouts
-from headgate.serve.protocol import Request, Tensor, floats_of, rows_of, values_of
+from headgate.serve.protocol import Request, Tensor, rows_of
 from headgate.serve.refusal import RefusalError, quoted
 from headgate.serve.violations import Violations
 from headgate.specs.contract import ColumnType, Contract
@@ -37,16 +38,37 @@ MICROSECOND = datetime.resolution
 DAY_MICROSECONDS = 86_400_000_000
 
 
+class Lists(Mapping[str, list[Any]]):
+    """Columns of numbers that stay an array until somebody asks for one of them."""
+
+    def __init__(self, places: Mapping[str, int], numbers: NDArray[np.float64]) -> None:
+        self.places = places
+        self.numbers = numbers
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """Return a column as a list, null where a value is missing."""
+        return listed(self.numbers[self.places[name]])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
 class Admitted(msgspec.Struct, gc=False):
     """The rows of one request, by column."""
 
     count: int
-    columns: dict[str, list[Any]]
+    columns: Mapping[str, list[Any]]
     """Values as sent; times as text."""
     stamps: dict[str, list[int | None]]
     """Times as microseconds since 1970 (UTC)."""
     data: dict[str, msgspec.Raw]
-    """The JSON of each column's values as sent."""
+    """The JSON of each column's values as sent; columns that came as bytes have none."""
     numbers: NDArray[np.float64] | None = None
     """All columns of type `number` as (columns, rows), NaN where one is missing; None where they came one by one."""
     notices: Sequence[Notice] = ()
@@ -64,6 +86,7 @@ class Door:
         self.watch = Watch(contract)
         self.violations = Violations(spec.service, self.types)
         self.layouts = Layouts(contract, self.types, self.required)
+        self.places = {name: place for place, name in enumerate(self.layouts.numbers)}
         self.numbers = Numbers(
             {name: contract.columns[name] for name, type_ in self.types.items() if type_ == "number"}
         )
@@ -77,30 +100,30 @@ class Door:
         """Return the request's rows when every input keeps to the contract; RefusalError names the one that doesn't."""
         tensors = request.inputs
         layout = self.layouts.of(tensors, self.violations)
-        columns, numbers = self.kept([tensors[place] for place in layout.numbers])
-        if layout.is_whole and columns:
-            data = dict(zip(columns, [tensors[place].data for place in layout.numbers], strict=True))
-            return Admitted(len(columns[self.numbers.names[0]]), columns, {}, data, numbers)
-        return self.checked({tensor.name: tensor for tensor in tensors}, columns, numbers)
+        numbers = self.kept([tensors[place] for place in layout.numbers])
+        if numbers is None:
+            return self.checked(tensors, {}, None)
+        known = Lists(self.places, numbers)
+        if not layout.is_whole:
+            return self.checked(tensors, known, numbers)
+        return Admitted(numbers.shape[1], known, {}, json_of(tensors), numbers)
 
-    def kept(self, tensors: Sequence[Tensor]) -> tuple[dict[str, list[Any]], NDArray[np.float64] | None]:
+    def kept(self, tensors: Sequence[Tensor]) -> NDArray[np.float64] | None:
         """Return all of a contract's numbers, read and judged at once; nothing where one may break a promise."""
-        lists = floats_of(tensors) if tensors else None
-        if lists is None or len({tensor.shape for tensor in tensors}) > 1:
-            return {}, None
+        columns = floats_of(tensors) if tensors else None
+        if columns is None or len({tensor.shape for tensor in tensors}) > 1:
+            return None
         count = rows_of(tensors[0])
-        if not count or any([len(values) != count for values in lists]):  # noqa: C419 - a list is quicker
-            return {}, None
-        numbers = np.array(lists, dtype=np.float64)
-        return (
-            (dict(zip(self.numbers.names, lists, strict=True)), numbers) if self.numbers.keep(numbers) else ({}, None)
-        )
+        if not count or any([len(values) != count for values in columns]):  # noqa: C419 - a list is quicker
+            return None
+        numbers = np.array(columns, dtype=np.float64)
+        return numbers if self.numbers.keep(numbers) else None
 
     def checked(
-        self, tensors: Mapping[str, Tensor], known: Mapping[str, list[Any]], numbers: NDArray[np.float64] | None
+        self, tensors: Sequence[Tensor], known: Mapping[str, list[Any]], numbers: NDArray[np.float64] | None
     ) -> Admitted:
         """Return rows of which some columns are known to be right, once the others are."""
-        columns = {**known, **{name: values_of(tensor) for name, tensor in tensors.items() if name not in known}}
+        columns = {**known, **{tensor.name: values_of(tensor) for tensor in tensors if tensor.name not in known}}
         if problem := check(columns, self.contract, self.required, known):
             self.violations.refused(problem.input, problem.kind)
             raise RefusalError(str(problem), reason="contract")
@@ -109,8 +132,7 @@ class Door:
             raise RefusalError(f"input {quoted(self.time)} is null; every row has an event time", reason="contract")
         notices = self.watch.look(columns, known)
         self.violations.noticed(notices)
-        data = {name: tensor.data for name, tensor in tensors.items()}
-        return Admitted(len(next(iter(columns.values()))), columns, stamps, data, numbers, notices)
+        return Admitted(len(next(iter(columns.values()))), columns, stamps, json_of(tensors), numbers, notices)
 
     def frame(self, rows: Admitted) -> pl.DataFrame:
         """Return the rows as the features see them: every input a column, absent optional ones null."""
@@ -126,6 +148,10 @@ class Door:
             days = [None if stamp is None else stamp // DAY_MICROSECONDS for stamp in rows.stamps[name]]
             return pl.Series(name, days, pl.Int32).cast(dtype)
         return pl.Series(name, rows.columns[name], dtype)
+
+
+def json_of(tensors: Sequence[Tensor]) -> dict[str, msgspec.Raw]:
+    return {tensor.name: tensor.data for tensor in tensors if tensor.data}
 
 
 def inputs(contract: Contract, spec: Service) -> list[str]:

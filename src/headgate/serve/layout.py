@@ -9,9 +9,10 @@ from headgate.serve.refusal import RefusalError, quoted
 from headgate.serve.violations import Violations
 from headgate.specs.contract import ColumnType, Contract
 
+WHOLE = ("INT64", "INT32", "INT16", "INT8", "UINT8", "UINT16", "UINT32", "UINT64")
 DATATYPES: dict[ColumnType, tuple[str, ...]] = {
-    "integer": ("INT64", "INT32"),
-    "number": ("FP64", "FP32", "INT64", "INT32"),
+    "integer": WHOLE,
+    "number": ("FP64", "FP32", "FP16", *WHOLE),
     "string": ("BYTES",),
     "boolean": ("BOOL",),
     "datetime": ("BYTES",),

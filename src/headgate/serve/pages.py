@@ -66,7 +66,7 @@ class Pages:
         )
 
     async def server(self, _request: Request) -> Response:
-        return self.document({"name": "headgate", "version": version("headgate"), "extensions": []})
+        return self.document({"name": "headgate", "version": version("headgate"), "extensions": ["binary_tensor_data"]})
 
     async def live(self, _request: Request) -> Response:
         return self.document({"live": True})

@@ -1,6 +1,6 @@
 """Open Inference Protocol V2 over JSON: bytes to named tensors, predictions to bytes.
 
-Source: https://github.com/kserve/open-inference-protocol (REST). The binary extension is not spoken.
+Source: https://github.com/kserve/open-inference-protocol (REST); `headgate.serve.binary` has the binary extension.
 """
 
 import re
@@ -11,20 +11,54 @@ import msgspec
 
 from headgate.serve.refusal import RefusalError, quoted
 
+Int8 = Annotated[int, msgspec.Meta(ge=-(2**7), le=2**7 - 1)]
+Int16 = Annotated[int, msgspec.Meta(ge=-(2**15), le=2**15 - 1)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+UInt8 = Annotated[int, msgspec.Meta(ge=0, le=2**8 - 1)]
+UInt16 = Annotated[int, msgspec.Meta(ge=0, le=2**16 - 1)]
+UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+UInt64 = Annotated[int, msgspec.Meta(ge=0)]
 
 DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "BOOL": msgspec.json.Decoder(list[bool | None]),
+    "INT8": msgspec.json.Decoder(list[Int8 | None]),
+    "INT16": msgspec.json.Decoder(list[Int16 | None]),
     "INT32": msgspec.json.Decoder(list[Int32 | None]),
     "INT64": msgspec.json.Decoder(list[Int64 | None]),
+    "UINT8": msgspec.json.Decoder(list[UInt8 | None]),
+    "UINT16": msgspec.json.Decoder(list[UInt16 | None]),
+    "UINT32": msgspec.json.Decoder(list[UInt32 | None]),
+    "UINT64": msgspec.json.Decoder(list[UInt64 | None]),
     "FP32": msgspec.json.Decoder(list[float | None]),
     "FP64": msgspec.json.Decoder(list[float | None]),
     "BYTES": msgspec.json.Decoder(list[str | None]),
 }
-"""Datatype → decoder of its flat data; `null` is a missing value, and the contract says where it may be."""
+"""Datatype → decoder of its flat data; `null` is a missing value, and the contract says where it may be.
+
+FP16 is missing: the protocol has it in binary alone.
+"""
+NOTHING = msgspec.Raw(b"")
 FLOATS = frozenset({"FP32", "FP64"})
 LISTS_OF_FLOATS = msgspec.json.Decoder(list[list[float | None]])
+
+
+class TensorParameters(msgspec.Struct):
+    """What an input's parameters may say to this server; all others mean nothing here."""
+
+    binary_data_size: Int64 | None = None
+
+
+class OutputParameters(msgspec.Struct):
+    """What a wanted output's parameters may say to this server."""
+
+    binary_data: bool | None = None
+
+
+class RequestParameters(msgspec.Struct):
+    """What a request's parameters may say to this server."""
+
+    binary_data_output: bool | None = None
 
 
 class Tensor(msgspec.Struct, gc=False):
@@ -33,21 +67,24 @@ class Tensor(msgspec.Struct, gc=False):
     name: str
     shape: tuple[Int64, ...]
     datatype: str
-    data: msgspec.Raw
+    data: msgspec.Raw = NOTHING
+    parameters: TensorParameters | None = None
 
 
 class WantedOutput(msgspec.Struct):
     """An output the client asks for by name."""
 
     name: str
+    parameters: OutputParameters | None = None
 
 
 class Request(msgspec.Struct):
-    """An infer request; parameters are allowed and mean nothing here."""
+    """An infer request."""
 
     inputs: tuple[Tensor, ...]
     id: str | None = None
     outputs: tuple[WantedOutput, ...] = ()
+    parameters: RequestParameters | None = None
 
 
 class Output(msgspec.Struct):
@@ -64,8 +101,10 @@ class Response(msgspec.Struct, omit_defaults=True):
 
     model_name: str
     model_version: str
-    outputs: Sequence[Output]
+    outputs: Sequence[Any]
     id: str | None = None
+    binary: frozenset[str] | None = None
+    """Which outputs lie as bytes behind the JSON; an empty set: all. It is no part of the JSON."""
 
 
 class TensorMetadata(msgspec.Struct):
@@ -97,6 +136,10 @@ def decode(body: bytes) -> Request:
 
 def values_of(tensor: Tensor) -> list[Any]:
     """Return a tensor's values in their datatype, as many as its shape says."""
+    if not tensor.data:
+        sized = tensor.parameters and tensor.parameters.binary_data_size is not None
+        why = " (no header inference-header-content-length says where its bytes begin)" if sized else ""
+        raise RefusalError(f"input {quoted(tensor.name)} is missing required field data{why}")
     try:
         values: list[Any] = DECODERS[tensor.datatype].decode(tensor.data)
     except KeyError as err:
@@ -122,9 +165,10 @@ def floats_of(tensors: Sequence[Tensor]) -> list[list[float | None]] | None:
     It says nothing about shapes, nor in which words to refuse: `values_of` does, one tensor after the other.
     """
     try:
-        return LISTS_OF_FLOATS.decode(b"[" + b",".join([tensor.data for tensor in tensors]) + b"]")
+        lists = LISTS_OF_FLOATS.decode(b"[" + b",".join([tensor.data for tensor in tensors]) + b"]")
     except (msgspec.DecodeError, RecursionError):
         return None
+    return lists if len(lists) == len(tensors) else None
 
 
 def rows_of(tensor: Tensor) -> int:

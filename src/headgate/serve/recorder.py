@@ -53,7 +53,7 @@ class Recorder:
         days_by_row = self.days(rows, at)
         days = {*days_by_row}
         if len(days) == 1:
-            self.keep(days.pop(), self.line(at, scores, {name: one_line(raw) for name, raw in rows.data.items()}, rows))
+            self.keep(days.pop(), self.line(at, scores, json_of(rows), rows))
             return
         for day in sorted(days):
             chosen = [place for place, own in enumerate(days_by_row) if own == day]
@@ -137,6 +137,14 @@ def part_of(rows: Admitted, chosen: Sequence[int]) -> Admitted:
         {name: [values[place] for place in chosen] for name, values in rows.stamps.items()},
         {},
     )
+
+
+def json_of(rows: Admitted) -> dict[str, bytes]:
+    """Return each column's JSON: as it was sent, or made of what came as bytes."""
+    sent = rows.data
+    return {
+        name: one_line(sent[name]) if name in sent else msgspec.json.encode(rows.columns[name]) for name in rows.columns
+    }
 
 
 def one_line(raw: msgspec.Raw) -> bytes:

@@ -66,6 +66,15 @@ def test_tritons_client_gets_the_answer_in_json(triton: InferenceServerClient, s
     assert answer.as_numpy("probability").tolist() == server.infer(rides(3)).json["outputs"][0]["data"]
 
 
+def test_tritons_client_gets_the_answer_in_bytes(triton: InferenceServerClient, server: Running) -> None:
+    """As it sends and asks by default; the scores are those of JSON, to the last bit."""
+    answer = triton.infer("rides", inputs_of(rides(3), binary=True), request_id="eight")
+
+    assert answer.get_response()["id"] == "eight"
+    assert answer.get_response()["outputs"][0]["parameters"] == {"binary_data_size": 24}
+    assert answer.as_numpy("probability").tolist() == server.infer(rides(3)).json["outputs"][0]["data"]
+
+
 def test_tritons_client_reads_the_refusal(triton: InferenceServerClient) -> None:
     """Its exception has our words."""
     bad = rides()

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +78,15 @@ def test_a_refusal_cuts_the_clients_own_words() -> None:
         parse(body)
 
     assert len(refused.value.message) < 200
+
+
+@pytest.mark.parametrize("data", [b"", b"[1.0],[2.0]", b"[[1.0]]", b"1", b"[true]"])
+def test_numbers_that_are_none_are_not_read_at_once(data: bytes) -> None:
+    """One by one they get the words that they deserve."""
+    [item] = protocol.decode(request(tensor("d", "FP64", [1.0]))).inputs
+    item.data = msgspec.Raw(data)
+
+    assert protocol.floats_of([item]) is None
 
 
 def test_shapes_of_one_column_are_understood() -> None:

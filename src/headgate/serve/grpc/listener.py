@@ -9,7 +9,8 @@ from typing import Any
 import grpc
 
 from headgate.errors import TransientError
-from headgate.serve.app import App, Headers
+from headgate.serve.answer import Headers
+from headgate.serve.app import App
 from headgate.serve.body import DisconnectedError
 from headgate.serve.dialect import Dialect
 from headgate.serve.grpc.contents import fill, tensors_of
