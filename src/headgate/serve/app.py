@@ -20,6 +20,7 @@ from headgate.serve.body import DisconnectedError, Receive, Room, Scope, Send, r
 from headgate.serve.dialect import Dialect
 from headgate.serve.door import Admitted, Door
 from headgate.serve.experiment import Divided, DividedRecorder
+from headgate.serve.explaining import extra_outputs, optional
 from headgate.serve.faults import DELAY, FAIL, FaultPlan
 from headgate.serve.limits import Limits
 from headgate.serve.meters import Meters
@@ -63,6 +64,7 @@ class App:
         self.service = str(self.signature.service)
         self.version = short(served.predictor.loaded.sha256)
         self.model_header = (measures.MODEL_HEADER.encode(), self.version.encode())
+        self.optional = optional(self.signature)
         self.dialects = self.paths()
         self.rate = Rate(limits.client_rate) if limits.client_rate else None
         plain = served.faults.delay_seconds == served.faults.fail_share == 0 and not self.rate
@@ -223,7 +225,11 @@ class App:
         """Return the encoded answer; it is recorded first."""
         served = self.served
         scores = served.predictor.answer(rows)
-        outputs = outputs_of(scores, self.signature, frozenset(output.name for output in request.outputs))
+        asked = frozenset(output.name for output in request.outputs)
+        extra = asked & self.optional
+        outputs = outputs_of(scores, self.signature, asked - extra) if asked - extra or not extra else []
+        if extra:
+            outputs += extra_outputs(served.predictor, rows, scores, extra)
         if served.recorder:
             served.recorder.record(rows, scores.tolist())
         for observer in served.background.observers:
