@@ -53,10 +53,14 @@ def passed(page: Page) -> Iterator[tuple[Revision, tuple[Commit, ...]]]:
 
 
 def of_passed(page: Page, target: Target) -> Status:
-    """Return what became of a revision that main names no longer."""
-    if page.live and page.live[-1].revision == target.revision:
+    """Return what became of a revision that main names no longer; what was live has not failed by being followed."""
+    was_live = [tag for tag in page.live if tag.revision == target.revision]
+    if any(tag.commit == target.commit for tag in was_live):
         return ("success", "live")
-    return aborted_status(page, target) or ("failure", "withdrawn: main names another revision")
+    aborted = aborted_status(page, target)
+    if was_live and not aborted:
+        return ("success", "live")
+    return aborted or ("failure", "withdrawn: main names another revision")
 
 
 def of_main(rollout: Rollout, page: Page, found: Attributed) -> Status | None:

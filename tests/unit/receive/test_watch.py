@@ -120,6 +120,17 @@ def test_a_person_reverts_in_mid_canary(world: World) -> None:
     assert world.pulls() == []
 
 
+def test_what_was_live_does_not_fail_by_being_followed(world: World) -> None:
+    """A, then B live: A's commit says what it said."""
+    first = str(world.forge.head())
+    second = world.go_live(B)
+    world.name(C)
+
+    world.look()
+
+    assert (world.status(first), world.status(second)) == (("success", "live"), ("success", "live"))
+
+
 def test_a_version_that_was_live_is_promoted_without_steps(world: World) -> None:
     """The same pods, named by main, live before, not banned."""
     world.go_live(B)
