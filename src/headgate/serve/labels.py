@@ -92,7 +92,7 @@ class Desk:
             raise RefusalError("this service has no data.id, so a label cannot say which row it is of")
         try:
             rows = self.decoder.decode(body).labels
-        except msgspec.DecodeError as err:
+        except (ValueError, RecursionError) as err:
             raise RefusalError(f"the body is no {{'labels': [...]}}: {str(err)[:200]}") from err
         if not rows or len(rows) > MOST:
             raise RefusalError(f"the body has {len(rows):,} labels; expected 1 to {MOST:,}")
@@ -109,8 +109,8 @@ class Desk:
     def values(self, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return a column of the request once it keeps its promise; the event time alone may be left out."""
         optional = name == self.spec.data.time and name not in self.spec.data.id
-        found = [row.get(name) for row in rows]
         promise = self.promise if name == self.label else self.columns[name]
+        found = [whole(row.get(name)) if promise.type == "integer" else row.get(name) for row in rows]
         checked = [value for value in found if value is not None] if optional else found
         if problem_of(name, checked, promise) is None:
             return found
@@ -133,6 +133,11 @@ def promise_of(contract: Contract, spec: Service) -> Column:
     plain: ColumnType = "number" if spec.task == "regression" else "string"
     declared = contract.columns.get(spec.data.label.column, Column(type=plain))
     return msgspec.structs.replace(declared, nulls=0.0)
+
+
+def whole(value: Any) -> Any:
+    """Return 1.0, which JSON does not tell from 1, as the integer it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def known(rows: Sequence[Mapping[str, Any]], now: int) -> list[int]:

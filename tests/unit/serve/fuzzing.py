@@ -51,6 +51,7 @@ class Mutator:
         self.kinds: list[tuple[str, Callable[[], bytes]]] = [
             ("v2", self.v2),
             ("v1", self.v1),
+            ("labels", self.labels),
             ("grpc", self.grpc),
         ]
 
@@ -99,6 +100,10 @@ class Mutator:
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         bodies = [{"instances": rows}, {"instances": [list(row.values()) for row in rows]}, {"inputs": columns}]
         return self.dumped(self.changed(self.chance.choice(bodies)))
+
+    def labels(self) -> bytes:
+        rows = [{"rider": 1 + k, "at": "2024-05-01T08:00:00", "late": True} for k in range(self.chance.choice((1, 3)))]
+        return self.dumped(self.changed({"labels": rows}))
 
     def request(self) -> dict[str, Any]:
         """Return a good request of some rows, in one of its forms."""

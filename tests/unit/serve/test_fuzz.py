@@ -21,6 +21,7 @@ from headgate.serve.grpc.messages import InferRequest
 from headgate.serve.limits import Limits
 from headgate.serve.process import prepare
 from headgate.serve.protocol import Request
+from headgate.serve.refusal import RefusalError
 from unit.serve.fuzzing import Mutator, packed
 from unit.serve.running import Running, rides, running, world
 
@@ -53,7 +54,7 @@ def app(tmp_path: Path) -> App:
     """The application without its sockets, with a function that refuses nothing."""
     made = world(tmp_path)
     (made.folder / "rides_features.py").write_text(HARMLESS)
-    options = made.options(log_dir=None)
+    options = made.options()
     return App(prepare(options, options.sha256), options.limits)
 
 
@@ -77,11 +78,23 @@ class Asked:
             return body
 
         began = time.perf_counter()
-        answer = await self.app.respond(read, self.dialect(kind))
+        if kind == "labels":
+            code, content = self.told(body)
+        else:
+            code, content, _ = await self.app.respond(read, self.dialect(kind))
         await asyncio.sleep(0)  # requests of one turn of the loop are shed when they are many
         self.slowest = max(self.slowest, time.perf_counter() - began)
-        assert answer.code in GOOD_CODES, f"{answer.code} for {kind} {body[:2000]!r}: {answer.content[:300]!r}"
-        return answer.code
+        assert code in GOOD_CODES, f"{code} for {kind} {body[:2000]!r}: {content[:300]!r}"
+        return code
+
+    def told(self, body: bytes) -> tuple[int, bytes]:
+        """Return how labels are answered, without the disk."""
+        assert self.app.served.telling is not None
+        try:
+            self.app.served.telling.desk.admit(body, time.time_ns() // 1000)
+        except RefusalError as err:
+            return err.status, err.message.encode()
+        return 200, b""
 
     async def play(self, mutator: Mutator, good: dict[str, bytes], count: int) -> None:
         for _ in range(count):
@@ -105,6 +118,7 @@ def goods() -> dict[str, bytes]:
         "v2": json.dumps(request).encode(),
         "v1": json.dumps({"instances": rows}).encode(),
         "grpc": bytes(message.SerializeToString()),
+        "labels": b'{"labels": [{"rider": 1, "at": "2024-05-01T08:00:00", "late": true}]}',
     }
 
 
@@ -132,7 +146,7 @@ def test_no_request_knocks_the_server_over(app: App, count: int) -> None:
     sys.stdout.write(
         f"{count:,} inputs: {dict(asked.codes)}, slowest {asked.slowest:.3f} s, grew {asked.growth_bytes:,} bytes\n"
     )
-    assert {(kind, code) for kind in ("v1", "v2", "grpc") for code in (200, 400)} <= asked.codes.keys()
+    assert {(kind, code) for kind in ("v1", "v2", "grpc", "labels") for code in (200, 400)} <= asked.codes.keys()
     assert asked.slowest < SLOWEST_SECONDS
     assert asked.growth_bytes < MOST_GROWTH_BYTES
     assert app.said == set()
@@ -178,6 +192,9 @@ def test_no_bytes_on_a_connection_knock_the_server_over(tmp_path: Path, count: i
 
 FOUND = {
     "invalid here, nested without end there": ("v2", b'{"inputs": [{"name": 1}, {"name": "a", "shape": ' + b"[" * 2000),
+    "labels of half a letter": ("labels", b'{"labels": [{"rider\xf4": 1}]}'),
+    "labels beyond 64 bits": ("labels", b'{"labels": [{"rider": 1e308, "at": "2024-05-01", "late": true}]}'),
+    "labels nested without end": ("labels", b'{"labels": [{"rider": ' + b"[" * 2000),
 }
 """What the fuzzer found once."""
 
