@@ -1,8 +1,10 @@
 """What is live, why, and the same model in a notebook."""
 
 import fcntl
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -195,6 +197,7 @@ def test_importing_headgate_loads_nothing_else() -> None:
 def test_a_stale_generated_file_fails_the_check(terminal: Terminal) -> None:
     """And rendering makes it fresh."""
     (terminal.folder / "pyproject.toml").touch()
+    shutil.copytree(Path(__file__).parents[3] / "serving", terminal.folder / "serving")
     before = terminal("render", "--check")
     terminal("render")
     fresh = terminal("render", "--check")
