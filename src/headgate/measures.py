@@ -15,6 +15,12 @@ VIOLATIONS = "headgate_violations_total"
 """Counter by service, input, kind and level: inputs that are not as the contract promises. `reject`: requests refused
 (which REJECTED counts too, as reason `contract`); `clip`, `flag`: values that were answered all the same."""
 
+PREDICTIONS = "headgate_predictions_total"
+"""Counter by service and model: answered rows, of which a request may have many."""
+PRICE = "headgate_price_per_hour"
+COST = "headgate_cost_per_1000"
+"""Gauges by service and model: a server's stated price, and what 1,000 rows have cost since it began."""
+
 SKETCH_ROWS = "headgate_sketch_rows_total"
 SKETCH_SKIPPED = "headgate_sketch_skipped_total"
 """Counters by service and model: answered rows whose features and scores are sketched, and those that are not."""
@@ -105,6 +111,7 @@ FAULT = "fault"
 ENVIRONMENT = "environment"
 
 VIOLATIONS_LABELS = (SERVICE, "input", "kind", "level")
+PREDICTIONS_LABELS = (SERVICE, MODEL)
 SKETCH_LABELS = (SERVICE, MODEL)
 ODD_VALUES_LABELS = (SERVICE, MODEL, "column", "kind")
 SCORES_LABELS = (SERVICE, MODEL, "output")

@@ -32,6 +32,7 @@ BELONGS = {
     "multidict": ("local/",),
     "onnx": ("train/", "models/"),
     "onnxruntime": ("models/",),
+    "opentelemetry": ("serve/traces.py",),
     "optuna": ("train/",),
     "prometheus_client": ("receive/", "serve/"),
     "psutil": ("cli/", "local/"),

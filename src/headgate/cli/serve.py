@@ -48,6 +48,17 @@ def serve(
     experiment_key: Annotated[
         str, typer.Option("--experiment-key", help="The input whose values are divided: equal ones stay together.")
     ] = "",
+    price_per_hour: Annotated[
+        float | None,
+        typer.Option("--price-per-hour", min=0, help="Of this server: metrics price 1,000 rows."),
+    ] = None,
+    traces: Annotated[
+        str | None,
+        typer.Option("--traces", help="Where spans are sent by OTLP over HTTP.", metavar="URL"),
+    ] = None,
+    log_requests: Annotated[
+        bool, typer.Option("--log-requests", help="A line of JSON on stderr for each prediction; no payload.")
+    ] = False,
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
     delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
     fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,
@@ -101,6 +112,9 @@ def serve(
             reference=reference,
             shadow=shadow,
             experiment=divided,
+            price_per_hour=price_per_hour,
+            traces=traces,
+            log_requests=log_requests,
             threads=threads,
             faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
             flush_seconds=flush_seconds,

@@ -14,6 +14,7 @@ from headgate.records.codec import decode, encode
 from headgate.records.codec import digest as digest_of
 from headgate.serve import bins
 from headgate.serve.background import Background, Observer
+from headgate.serve.cost import Cost
 from headgate.serve.meters import Meters
 from headgate.serve.pairs import PairLog, PairsHead
 from headgate.serve.predictor import Predictor
@@ -43,13 +44,22 @@ Documents = Mapping[str, Callable[[], bytes]]
 
 
 def observe(
-    predictor: Predictor, contract: Contract, meters: Meters, reference: Path | None, shadow: ShadowOptions | None
+    predictor: Predictor,
+    contract: Contract,
+    meters: Meters,
+    *,
+    reference: Path | None,
+    shadow: ShadowOptions | None,
+    price_per_hour: float | None,
 ) -> tuple[Background, Documents]:
     """Return what runs beside the answers, its metrics registered, and its documents."""
     sketching = sketching_of(predictor, contract, reference)
     loaded = predictor.loaded
-    meters.registry.register(SketchMetrics(loaded.signature.service, short(loaded.sha256), sketching))
-    observers: list[Observer] = [sketching]
+    names = loaded.signature.service, short(loaded.sha256)
+    cost = Cost(*names, price_per_hour)
+    meters.registry.register(SketchMetrics(*names, sketching))
+    meters.registry.register(cost)
+    observers: list[Observer] = [cost, sketching]
     if shadow and (second := shadow_of(predictor, contract, shadow)):
         meters.registry.register(second)
         observers.append(second)

@@ -37,6 +37,7 @@ from headgate.serve.observing import ShadowOptions, observe
 from headgate.serve.predictor import Predictor
 from headgate.serve.recorder import Recorder
 from headgate.serve.telling import telling_of
+from headgate.serve.watched import app_of
 from headgate.specs.contract import Contract
 from headgate.specs.environment import Faults
 from headgate.specs.reading import read
@@ -71,6 +72,12 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The model's drift reference, in whose bins answered rows are counted; none: in bins made from the contract."""
     shadow: ShadowOptions | None = None
     experiment: ExperimentOptions | None = None
+    price_per_hour: float | None = None
+    """Of this server, in any currency: the metrics then say what 1,000 predictions cost."""
+    traces: str | None = None
+    """Where spans are sent, as `http://collector:4318/v1/traces`; none: there are none."""
+    log_requests: bool = False
+    """Write a line of JSON to stderr for each prediction; never what was in it."""
     threads: int = 1
     faults: Faults = Faults()
     exit_with_parent: bool = False
@@ -93,7 +100,8 @@ def run(options: ServeOptions) -> None:
         bind(options.host, options.grpc_port, "--grpc-port").close()  # gRPC binds it itself, once the model is loaded
     try:
         served = prepare(options, digest(options.sha256))
-        server = Server(App(served, options.limits), options, listening.getsockname()[1])
+        app = app_of(served, options.limits, traces=options.traces, log_requests=options.log_requests)
+        server = Server(app, options, listening.getsockname()[1])
         server.run(sockets=[listening])
     finally:
         listening.close()
@@ -117,7 +125,14 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
     meters = Meters(spec.service, short(sha256))
     meters.registry.register(door.violations)
-    background, documents = observe(predictor, contract, meters, options.reference, options.shadow)
+    background, documents = observe(
+        predictor,
+        contract,
+        meters,
+        reference=options.reference,
+        shadow=options.shadow,
+        price_per_hour=options.price_per_hour,
+    )
     served = Served(
         door=door,
         predictor=predictor,
