@@ -61,6 +61,7 @@ EXTRAS = {
     "google": "grpc",
     "grpc": "grpc",
     "lightgbm": "lightgbm",
+    "opentelemetry": "otel",
     "skops": "skops",
     "xgboost": "xgboost",
 }
