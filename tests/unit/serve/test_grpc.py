@@ -23,7 +23,15 @@ from unit.serve.running import Running, changed, refused, rides, running, tensor
 
 LIMITS = Limits(body_bytes=200_000, body_seconds=0.5)
 NUMPY = {"INT64": np.int64, "FP64": np.float64, "BYTES": np.object_}
-FIELDS = {"INT64": "int64_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents", "BOOL": "bool_contents"}
+FIELDS = {
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "INT64": "int64_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+    "BOOL": "bool_contents",
+}
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +140,8 @@ def test_the_answer_says_which_model_gave_it(channel: grpc.Channel, server: Runn
 SAME_WORDS: list[Any] = [
     {"inputs": []},
     changed(rides(), "distance", data=[float("inf")]),
-    changed(rides(), "distance", datatype="FP16", data=[]),
+    changed(rides(), "distance", datatype="MAGIC", data=[]),
+    changed(rides(), "distance", datatype="BYTES", data=["far"]),
     changed(rides(), "distance", shape=[-1]),
     changed(rides(), "distance", shape=[1, 2]),
     changed(rides(2), "distance", data=[1.0]),
@@ -173,7 +182,7 @@ def raw(request: dict[str, Any], **replaced: bytes) -> Any:
         pieces = [
             struct.pack("<I", len(value.encode())) + value.encode()
             if isinstance(value, str)
-            else struct.pack(packed[item["datatype"]], value)
+            else struct.pack(packed.get(item["datatype"], "<q"), value)
             for value in item["data"]
         ]
         message.raw_input_contents.append(replaced.get(item["name"], b"".join(pieces)))
@@ -203,11 +212,16 @@ BAD_MESSAGES: list[tuple[str, Any]] = [
     ("there are 4 raw_input_contents for 5 inputs", fewer(raw(rides()))),
     ("input 'rider' has contents beside raw_input_contents", both(raw(rides()))),
     ("input 'distance' has fp32_contents; FP64 is sent in fp64_contents", wrong_field()),
-    ("input 'distance' has 7 raw bytes; FP64 takes 8 a value", raw(rides(), distance=b"1234567")),
-    ("input 'distance' has 2 values; its shape [1] says 1", raw(rides(), distance=bytes(16))),
-    ("input 'city' has raw bytes that end within a value", raw(rides(), city=b"\xff\xff\xff\xffberne")),
-    ("input 'city' has raw bytes that end within a value", raw(rides(), city=b"\x01")),
-    ("input 'city' has text that is not UTF-8", raw(rides(), city=b"\x01\x00\x00\x00\xff")),
+    ("input 'distance' has 7 raw bytes; its shape [1] of FP64 says 8", raw(rides(), distance=b"1234567")),
+    ("input 'distance' has 16 raw bytes; its shape [1] of FP64 says 8", raw(rides(), distance=bytes(16))),
+    ("input 'city' ends within [0]", raw(rides(), city=b"\xff\xff\xff\xffberne")),
+    ("input 'city' ends within [0]", raw(rides(), city=b"\x01")),
+    (
+        "input 'distance' has no raw bytes; FP16 is sent in raw_input_contents",
+        typed(changed(rides(), "distance", datatype="FP16", data=[])),
+    ),
+    ("input 'seats' is not INT8: ", typed(changed(rides(), "seats", datatype="INT8", data=[300]))),
+    ("input 'city' is not BYTES: [0] is no UTF-8 text", raw(rides(), city=b"\x01\x00\x00\x00\xff")),
 ]
 
 
@@ -222,6 +236,17 @@ def test_a_bad_message_is_refused_and_the_next_good_one_answered(
     assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
     assert said in words
     assert len(good.raw_output_contents) == 1
+
+
+@pytest.mark.parametrize("datatype", [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)])
+def test_every_datatype_of_whole_numbers_gets_the_same_answer(channel: grpc.Channel, datatype: str) -> None:
+    """Typed in the field that the protocol has for it, or raw in its width."""
+    request = changed(rides(), "seats", datatype=datatype)
+    content = np.array([2], datatype.lower()).tobytes()
+
+    by_field, by_bytes = infer(channel, typed(request)), infer(channel, raw(request, seats=content))
+
+    assert by_bytes.raw_output_contents[0] == np.float64(by_field.outputs[0].contents.fp64_contents[0]).tobytes()
 
 
 def test_nan_is_a_missing_value_where_the_contract_allows_one(channel: grpc.Channel) -> None:

@@ -1,29 +1,29 @@
 """Tensors as protobuf holds them: typed contents, or raw bytes beside all of them."""
 
-import math
 import struct
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from headgate.serve.protocol import Output, Tensor
+from headgate.serve.binary import DTYPES, BinaryTensor, bytes_of
+from headgate.serve.protocol import Output, Tensor, rows_of
 from headgate.serve.refusal import RefusalError, quoted
 
-NUMBERS: dict[str, str] = {"BOOL": "?", "INT32": "<i4", "INT64": "<i8", "FP32": "<f4", "FP64": "<f8"}
-"""Datatype → how numpy reads its raw bytes."""
 FIELDS: dict[str, str] = {
     "BOOL": "bool_contents",
-    "INT32": "int_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
     "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-"""Datatype → the field of InferTensorContents that has its values."""
+"""Datatype → the field of InferTensorContents that has its values; FP16 is sent raw alone."""
+
 LENGTH = struct.Struct("<I")
+"""Stands before each text of BYTES."""
 
 
 def tensors_of(message: Any) -> Iterator[Tensor]:
@@ -36,58 +36,51 @@ def tensors_of(message: Any) -> Iterator[Tensor]:
             raise RefusalError(
                 f"input {quoted(item.name)} has contents beside raw_input_contents; expected one of them"
             )
-        values = of_bytes(item, raw[place]) if raw else of_fields(item)
-        yield Tensor(item.name, tuple(item.shape), item.datatype, msgspec.Raw(msgspec.json.encode(values)))
+        yield of_bytes(item, raw[place]) if raw else of_fields(item)
 
 
-def of_fields(item: Any) -> list[Any]:
-    """Return the typed values of an input; none of them where the datatype is unknown, which the door refuses."""
+def of_bytes(item: Any, raw: bytes) -> BinaryTensor:
+    """Return an input with its raw bytes, as many as its shape says."""
+    tensor = described(item, raw)
+    kind = DTYPES.get(item.datatype)
+    if kind is not None and rows_of(tensor) * kind.itemsize != len(raw):
+        raise RefusalError(
+            f"input {quoted(item.name)} has {len(raw)} raw bytes; its shape {list(item.shape)} of {item.datatype} says "
+            f"{rows_of(tensor) * kind.itemsize}"
+        )
+    return tensor
+
+
+def of_fields(item: Any) -> BinaryTensor:
+    """Return an input with its typed values as bytes; none where the datatype is unknown, which the door refuses."""
     field = FIELDS.get(item.datatype)
+    if field is None and item.datatype in DTYPES:
+        raise RefusalError(f"input {quoted(item.name)} has no raw bytes; {item.datatype} is sent in raw_input_contents")
     if field is None:
-        return []
+        return described(item, b"")
     filled = [name.name for name, _ in item.contents.ListFields()]
     if wrong := [name for name in filled if name != field]:
         raise RefusalError(f"input {quoted(item.name)} has {wrong[0]}; {item.datatype} is sent in {field}")
-    values = list(getattr(item.contents, field))
-    return text(item.name, values) if item.datatype == "BYTES" else finite(item.name, values)
-
-
-def of_bytes(item: Any, raw: bytes) -> list[Any]:
-    """Return the values in an input's raw bytes."""
-    if item.datatype == "BYTES":
-        return text(item.name, [*pieces(item.name, raw)])
-    if item.datatype not in NUMBERS:
-        return []
-    kind = np.dtype(NUMBERS[item.datatype])
-    if len(raw) % kind.itemsize:
+    values = getattr(item.contents, field)
+    count = rows_of(described(item, b""))
+    if len(values) != count:
         raise RefusalError(
-            f"input {quoted(item.name)} has {len(raw)} raw bytes; {item.datatype} takes {kind.itemsize} a value"
+            f"input {quoted(item.name)} has {len(values)} values; its shape {list(item.shape)} says {count}"
         )
-    return finite(item.name, np.frombuffer(raw, kind).tolist())
+    return described(item, packed(item, values))
 
 
-def pieces(name: str, raw: bytes) -> Iterator[bytes]:
-    """Yield what follows each length."""
-    at = 0
-    while at < len(raw):
-        start = at + LENGTH.size
-        if start > len(raw) or (at := start + LENGTH.unpack_from(raw, start - LENGTH.size)[0]) > len(raw):
-            raise RefusalError(f"input {quoted(name)} has raw bytes that end within a value")
-        yield raw[start:at]
-
-
-def text(name: str, values: Sequence[bytes]) -> list[str]:
+def packed(item: Any, values: Sequence[Any]) -> bytes:
+    if item.datatype == "BYTES":
+        return b"".join([LENGTH.pack(len(value)) + value for value in values])
     try:
-        return [value.decode() for value in values]
-    except UnicodeDecodeError as err:
-        raise RefusalError(f"input {quoted(name)} has text that is not UTF-8") from err
+        return np.array(values, DTYPES[item.datatype]).tobytes()
+    except OverflowError as err:
+        raise RefusalError(f"input {quoted(item.name)} is not {item.datatype}: {err}") from err
 
 
-def finite(name: str, values: list[Any]) -> list[Any]:
-    """Refuse infinities, which JSON's null would hide; NaN is a missing value."""
-    if any(map(math.isinf, values)):
-        raise RefusalError(f"input {quoted(name)} has an infinite value; expected finite numbers", reason="contract")
-    return values
+def described(item: Any, content: bytes) -> BinaryTensor:
+    return BinaryTensor(item.name, tuple(item.shape), item.datatype, content=memoryview(content))
 
 
 def fill(message: Any, outputs: Sequence[Output], *, raw: bool) -> None:
@@ -95,14 +88,7 @@ def fill(message: Any, outputs: Sequence[Output], *, raw: bool) -> None:
     for output in outputs:
         made = message.outputs.add(name=output.name, datatype=output.datatype, shape=output.shape)
         if raw:
-            message.raw_output_contents.append(as_bytes(output))
+            message.raw_output_contents.append(bytes_of(output))
         else:
             values = [value.encode() for value in output.data] if output.datatype == "BYTES" else output.data
             getattr(made.contents, FIELDS[output.datatype]).extend(values)
-
-
-def as_bytes(output: Output) -> bytes:
-    if output.datatype != "BYTES":
-        return np.asarray(output.data, NUMBERS[output.datatype]).tobytes()
-    encoded = [value.encode() for value in output.data]
-    return b"".join(chain.from_iterable((LENGTH.pack(len(value)), value) for value in encoded))
