@@ -1,13 +1,14 @@
 """Many small requests as one: what answers nobody is computed a thousand rows at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headgate.models.loading import Predictions
-from headgate.serve.door import Admitted
+from headgate.serve.door import Admitted, Lists
 from headgate.specs.contract import ColumnType
 
 MOST_WAITING = 8_192
@@ -39,7 +40,7 @@ class Waiting:
             if self.count and self.count + rows.count > self.most:
                 self.shed += rows.count
                 return
-            self.requests.append(Batch(Admitted(rows.count, rows.columns, rows.stamps, {}), scores))
+            self.requests.append(Batch(Admitted(rows.count, rows.columns, rows.stamps, {}, rows.numbers), scores))
             self.count += rows.count
 
     def take(self) -> Batch | None:
@@ -54,10 +55,19 @@ class Waiting:
 
 def together(requests: Sequence[Admitted], types: Mapping[str, ColumnType]) -> Admitted:
     """Return the rows of all requests, null where one left out an optional input."""
+    numbers = [rows.numbers for rows in requests if rows.numbers is not None and isinstance(rows.columns, Lists)]
+    if numbers and len(numbers) == len(requests):
+        return alone(np.concatenate(numbers, axis=1), requests[0].columns)
     columns = {name: joined(name, requests) for name in types if any(name in rows.columns for rows in requests)}
     timed = {name for rows in requests for name in rows.stamps}
     stamps = {name: [stamp for rows in requests for stamp in stamps_of(rows, name)] for name in timed}
     return Admitted(sum(rows.count for rows in requests), columns, stamps, {})
+
+
+def alone(numbers: NDArray[np.float64], names: Iterable[str]) -> Admitted:
+    """Return rows of numbers and nothing else, of which no list was made."""
+    places = {name: place for place, name in enumerate(names)}
+    return Admitted(numbers.shape[1], Lists(places, numbers), {}, {}, numbers)
 
 
 def joined(name: str, requests: Sequence[Admitted]) -> list[Any]:

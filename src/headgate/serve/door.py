@@ -41,6 +41,8 @@ DAY_MICROSECONDS = 86_400_000_000
 class Lists(Mapping[str, list[Any]]):
     """Columns of numbers that stay an array until somebody asks for one of them."""
 
+    __slots__ = ("numbers", "places")
+
     def __init__(self, places: Mapping[str, int], numbers: NDArray[np.float64]) -> None:
         self.places = places
         self.numbers = numbers
@@ -142,6 +144,8 @@ class Door:
         dtype = DTYPES[type_]
         if name not in rows.columns:
             return pl.Series(name, [None] * rows.count, dtype)
+        if rows.numbers is not None and type_ == "number":
+            return pl.Series(name, rows.numbers[self.places[name]]).fill_nan(None)
         if type_ == "datetime":
             return pl.Series(name, rows.stamps[name], pl.Int64).cast(dtype)
         if type_ == "date":
