@@ -40,7 +40,7 @@ HEADERS = [
 ]
 
 Made = tuple[str, bytes]
-"""Which dialect it is for, and the body."""
+"""Which dialect it is for, and the body; of `binary` the first line is what its header says."""
 
 
 class Mutator:
@@ -52,6 +52,7 @@ class Mutator:
             ("v2", self.v2),
             ("v1", self.v1),
             ("labels", self.labels),
+            ("binary", self.binary),
             ("grpc", self.grpc),
         ]
 
@@ -61,7 +62,7 @@ class Mutator:
         body = make()
         for _ in range(self.chance.choice((0, 0, 0, 0, 1, 3))):
             body = self.bytes_changed(body)
-        return kind, body
+        return kind, self.measured(body) if kind == "binary" else body
 
     def connection(self) -> list[bytes]:
         """Return what one client sends on one connection, in its pieces: requests in a row, with wounds anywhere."""
@@ -104,6 +105,31 @@ class Mutator:
     def labels(self) -> bytes:
         rows = [{"rider": 1 + k, "at": "2024-05-01T08:00:00", "late": True} for k in range(self.chance.choice((1, 3)))]
         return self.dumped(self.changed({"labels": rows}))
+
+    def binary(self) -> bytes:
+        """Return a request some of whose values lie behind its JSON, with a seam between them."""
+        request, behind = self.request(), []
+        for item in request["inputs"]:
+            if self.chance.random() < 0.7:
+                behind.append(packed(item))
+                del item["data"]
+                item["parameters"] = {"binary_data_size": len(behind[-1])}
+        if self.chance.random() < 0.5:
+            request["parameters"] = {"binary_data_output": self.chance.choice(ODD[:4])}
+        if self.chance.random() < 0.3:
+            request["outputs"] = [{"name": "probability", "parameters": {"binary_data": True}}]
+        if self.chance.random() < 0.4 and behind:
+            place = self.chance.randrange(len(behind))
+            behind[place] = self.bytes_changed(behind[place])
+        return SEAM.join((self.dumped(self.changed(request)), b"".join(behind)))
+
+    def measured(self, body: bytes) -> bytes:
+        """Return the body after a line with the length of its JSON, mostly the true one."""
+        head, _, behind = body.partition(SEAM)
+        length = b"%d" % len(head)
+        if self.chance.random() < 0.1:
+            length = self.chance.choice((b"", b"-1", b"1e3", b"9" * 30, b"%d" % (len(head) + 1), b"0", b" 5", b"\xb2"))
+        return b"\n".join((length, head + behind))
 
     def request(self) -> dict[str, Any]:
         """Return a good request of some rows, in one of its forms."""
@@ -214,6 +240,7 @@ class Mutator:
         return body[:at] + bytes(byte ^ 1 << self.chance.randrange(8) for byte in body[at:until]) + body[until:]
 
 
+SEAM = b"\x00seam\x00"
 FIELDS = {"INT64": "int64_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents", "BOOL": "bool_contents"}
 PACKED = {"INT64": "<q", "FP64": "<d", "BOOL": "?"}
 

@@ -56,11 +56,15 @@ def test_tritons_client_is_told_of_server_and_model(triton: InferenceServerClien
     }
 
 
-def test_tritons_client_gets_the_answer_in_json(triton: InferenceServerClient, server: Running) -> None:
-    """The same scores as a plain request; the id comes back."""
-    wanted = [InferRequestedOutput("probability", binary_data=False)]
+@pytest.mark.parametrize("sent", [False, True], ids=["json", "bytes"])
+@pytest.mark.parametrize("wanted", [False, True, None], ids=["json back", "bytes back", "nothing said"])
+def test_tritons_client_gets_the_answer(
+    triton: InferenceServerClient, server: Running, sent: bool, wanted: bool | None
+) -> None:
+    """As JSON or as bytes, either way: the same scores as a plain request; the id comes back."""
+    outputs = None if wanted is None else [InferRequestedOutput("probability", binary_data=wanted)]
 
-    answer = triton.infer("rides", inputs_of(rides(3), binary=False), outputs=wanted, request_id="seven")
+    answer = triton.infer("rides", inputs_of(rides(3), binary=sent), outputs=outputs, request_id="seven")
 
     assert answer.get_response()["id"] == "seven"
     assert answer.as_numpy("probability").tolist() == server.infer(rides(3)).json["outputs"][0]["data"]

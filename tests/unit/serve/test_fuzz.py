@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headgate.serve import binary
 from headgate.serve.app import App
 from headgate.serve.dialect import Dialect
 from headgate.serve.grpc.listener import Call
@@ -69,10 +70,15 @@ class Asked:
         self.growth_bytes = 0
 
     def dialect(self, kind: str) -> Dialect:
-        return Call(self.app).dialect if kind == "grpc" else self.paths[kind]
+        return Call(self.app).dialect if kind == "grpc" else self.paths["v1" if kind == "v1" else "v2"]
 
     async def ask(self, kind: str, body: bytes) -> int:
         """Return the code of one answer."""
+
+        dialect = self.dialect(kind)
+        if kind == "binary":
+            length, _, body = body.partition(b"\n")
+            dialect = self.app.for_headers(dialect, [(binary.HEADER, length)])
 
         async def read() -> bytes:
             return body
@@ -81,7 +87,7 @@ class Asked:
         if kind == "labels":
             code, content = self.told(body)
         else:
-            code, content, _ = await self.app.respond(read, self.dialect(kind))
+            code, content, _ = await self.app.respond(read, dialect)
         await asyncio.sleep(0)  # requests of one turn of the loop are shed when they are many
         self.slowest = max(self.slowest, time.perf_counter() - began)
         assert code in GOOD_CODES, f"{code} for {kind} {body[:2000]!r}: {content[:300]!r}"
@@ -110,6 +116,12 @@ def goods() -> dict[str, bytes]:
     request = rides(2)
     columns = {item["name"]: item["data"] for item in request["inputs"]}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    behind = [packed(item) for item in request["inputs"]]
+    described = [
+        {**{key: item[key] for key in ("name", "datatype", "shape")}, "parameters": {"binary_data_size": len(content)}}
+        for item, content in zip(request["inputs"], behind, strict=True)
+    ]
+    head = json.dumps({"inputs": described}).encode()
     message = InferRequest(model_name="rides")
     for item in request["inputs"]:
         message.inputs.add(name=item["name"], datatype=item["datatype"], shape=item["shape"])
@@ -118,6 +130,7 @@ def goods() -> dict[str, bytes]:
         "v2": json.dumps(request).encode(),
         "v1": json.dumps({"instances": rows}).encode(),
         "grpc": bytes(message.SerializeToString()),
+        "binary": b"%d\n" % len(head) + head + b"".join(behind),
         "labels": b'{"labels": [{"rider": 1, "at": "2024-05-01T08:00:00", "late": true}]}',
     }
 
@@ -146,7 +159,9 @@ def test_no_request_knocks_the_server_over(app: App, count: int) -> None:
     sys.stdout.write(
         f"{count:,} inputs: {dict(asked.codes)}, slowest {asked.slowest:.3f} s, grew {asked.growth_bytes:,} bytes\n"
     )
-    assert {(kind, code) for kind in ("v1", "v2", "grpc", "labels") for code in (200, 400)} <= asked.codes.keys()
+    assert {
+        (kind, code) for kind in ("v1", "v2", "grpc", "binary", "labels") for code in (200, 400)
+    } <= asked.codes.keys()
     assert asked.slowest < SLOWEST_SECONDS
     assert asked.growth_bytes < MOST_GROWTH_BYTES
     assert app.said == set()
