@@ -6,6 +6,7 @@ from headgate.errors import PermanentError, speaking
 from headgate.models import mlflow
 from headgate.models.packed import EXTENSIONS, FILES, Packed
 from headgate.models.pickles import refuse_pickles
+from headgate.models.skops_bytes import canonical
 
 
 def read(path: Path) -> Packed:
@@ -22,7 +23,7 @@ def model_file(path: Path) -> Packed:
             f"the model file {str(path)!r} has a name that does not say which format it is in",
             next_step=f"end it in {', '.join(EXTENSIONS)}, or name a folder that MLflow wrote",
         )
-    return Packed(format_, {FILES[format_]: content})
+    return Packed(format_, {FILES[format_]: canonical(content) if format_ == "skops" else content})
 
 
 def mlflow_folder(path: Path) -> Packed:

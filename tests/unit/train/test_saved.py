@@ -1,8 +1,10 @@
 """A fit function may return the path of a model that was saved elsewhere, by MLflow too."""
 
+import io
 import os
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import numpy as np
 import pytest
 import skops.io
 import xgboost
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from test_convert import sample, signature
 
 from headgate.errors import HeadgateError, PermanentError
@@ -46,6 +51,15 @@ def booster() -> lightgbm.Booster:
 
 def trees() -> xgboost.Booster:
     return xgboost.train({"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(ROWS.x, ROWS.y), 5)
+
+
+def torn_skops() -> bytes:
+    """Return a skops file without the arrays that it names."""
+    whole = io.BytesIO(skops.io.dumps(linear()))
+    made = io.BytesIO()
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(made, "w") as out:
+        out.writestr("schema.json", archive.read("schema.json"))
+    return made.getvalue()
 
 
 def mlflow_save(flavor: str, model: Any, folder: Path, **options: Any) -> Path:
@@ -106,6 +120,21 @@ def test_an_mlflow_folder_is_opened_by_its_own_format(flavor: str, model: Any, o
     np.testing.assert_allclose(raw[flavor](), kept.predict_matrix(ROWS.x), rtol=1e-6)
 
 
+def test_a_skops_file_of_the_same_model_has_the_same_bytes(tmp_path: Path) -> None:
+    """skops numbers parts by where they stood in memory, and a zip has dates: a run again would be another model."""
+    made = []
+    for number in range(2):
+        model = make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0)).fit(ROWS.x, ROWS.y)
+        keep_memory_busy = [object() for _ in range(number * 1000)]
+        skops.io.dump(model, tmp_path / "model.skops")
+        made.append(packed(tmp_path / "model.skops", signature("binary")))
+        assert len(keep_memory_busy) == number * 1000
+
+    assert made[0] == made[1]
+    kept = Loaded(signature("binary"), made[0], Digest("0" * 64))
+    np.testing.assert_array_equal(model.predict_proba(ROWS.x)[:, 1], kept.predict_matrix(ROWS.x))
+
+
 def test_a_pickle_that_mlflow_wrote_is_refused(tmp_path: Path) -> None:
     """Its default for scikit-learn was a pickle for years."""
     folder = mlflow_save("sklearn", linear(), tmp_path / "saved", serialization_format="cloudpickle")
@@ -121,6 +150,8 @@ def test_a_pickle_that_mlflow_wrote_is_refused(tmp_path: Path) -> None:
         ("model.bin", b"tree\n", "does not say which format it is in"),
         ("model.onnx", b"nonsense", "the file is no ONNX model"),
         ("model.txt", b"nonsense", "is no LightGBM model"),
+        ("model.skops", b"nonsense", "the file is no skops model"),
+        ("model.skops", torn_skops(), "lacks a part of itself"),
     ],
 )
 def test_a_file_that_is_no_model_is_refused(name: str, content: bytes, expected: str, tmp_path: Path) -> None:
