@@ -13,16 +13,24 @@ from unit.serve.running import Running, changed, rides, running, world
 PYTHON = Path(__file__).parents[3] / "tests/kserve/.venv/bin/python"
 CLIENT = """
 import asyncio, json, sys
+import numpy as np
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest
+from kserve.protocol.infer_type import RequestedOutput
 from kserve.inference_client import RESTConfig
 
 
-def made(request):
+KINDS = {"INT64": np.int64, "FP64": np.float64, "BYTES": np.object_}
+
+
+def made(request, raw=False):
     inputs = []
     for item in request["inputs"]:
-        one = InferInput(item["name"], item["shape"], item["datatype"], item["data"])
+        one = InferInput(item["name"], item["shape"], item["datatype"], None if raw else item["data"])
+        if raw:
+            one.set_data_from_numpy(np.array(item["data"], KINDS[item["datatype"]]), binary_data=True)
         inputs.append(one)
-    return InferRequest("rides", inputs, request_id="seven")
+    wanted = [RequestedOutput("probability", {"binary_data": True})] if raw else None
+    return InferRequest("rides", inputs, request_id="seven", request_outputs=wanted)
 
 
 async def main(http, grpc, request, bad, rows):
@@ -32,6 +40,8 @@ async def main(http, grpc, request, bad, rows):
         said["ready"] = await client.is_server_ready(http), await client.is_model_ready(http, "rides")
         answer = await client.infer(http, made(request), model_name="rides")
         said["v2"] = answer.id, answer.outputs[0].data
+        answer = await client.infer(http, made(request, raw=True), model_name="rides")
+        said["bytes"] = answer.outputs[0].as_numpy().tolist()
         try:
             await client.infer(http, made(bad), model_name="rides")
         except Exception as err:
@@ -63,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_kserves_clients_get_the_answers_of_a_plain_request(server: Running) -> None:
-    """REST in V2 and V1, and gRPC: the same scores, our words in its exception."""
+    """REST in V2 (JSON and bytes) and V1, and gRPC: the same scores, our words in its exception."""
     request, bad = rides(2), changed(rides(), "seats", data=[9])
     columns = {item["name"]: item["data"] for item in request["inputs"]}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -79,6 +89,7 @@ def test_kserves_clients_get_the_answers_of_a_plain_request(server: Running) -> 
         "live": True,
         "ready": [True, True],
         "v2": ["seven", scores],
+        "bytes": scores,
         "live v1": True,
         "ready v1": True,
         "v1": scores,
