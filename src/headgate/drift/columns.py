@@ -68,7 +68,8 @@ def numbers(column: pl.Series) -> Floats:
     """Return numbers with NaN for null: booleans as 0 and 1, times as days."""
     if column.dtype.is_temporal():
         return times_in_days(column)
-    return column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    plain = column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
+    return plain.to_numpy()  # which makes null NaN
 
 
 def times_in_days(column: pl.Series) -> Floats:
