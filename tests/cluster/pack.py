@@ -15,6 +15,8 @@ from cluster.alone import alone
 from cluster.pins import cache
 
 OCI = "application/vnd.oci.image"
+TIMED = "files keep their times: "
+"""Part of each layer's key. Python takes compiled code only for a source of the time that it was compiled from."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def layer(name: str, key: str, fill: Callable[[Path], None]) -> Layer:
     """Return the cached layer of this name and key; if there is none, `fill` an empty folder and pack it."""
     folder = cache() / "layers"
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.tar"
+    file = folder / f"{name}-{hashlib.sha256(f'{TIMED}{key}'.encode()).hexdigest()[:12]}.tar"
     summed = file.with_suffix(".sha256")
     with alone(f"layer-{name}"):
         if not summed.exists():
@@ -85,7 +87,7 @@ def _pack(work: Path, file: Path, fill: Callable[[Path], None]) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     fill(work)
-    subprocess.run(["tar", "--sort=name", "--numeric-owner", "--mtime=@0", "-C", work, "-cf", file, "."], check=True)
+    subprocess.run(["tar", "--sort=name", "--numeric-owner", "-C", work, "-cf", file, "."], check=True)
     shutil.rmtree(work)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Collection
 from pathlib import Path
@@ -84,3 +85,14 @@ def test_a_layer_whose_packing_was_interrupted_is_packed_anew() -> None:
     made.file.write_bytes(b"half")
 
     assert layer("one", "1", fill) == made
+
+
+def test_files_keep_their_times() -> None:
+    """Else Python takes none of an image's compiled code, and each start of a pod compiles anew."""
+
+    def dated(work: Path) -> None:
+        (work / "module.py").touch()
+        os.utime(work / "module.py", (1_000_000_000, 1_000_000_000))
+
+    with tarfile.open(layer("dated", "1", dated).file) as packed:
+        assert 1_000_000_000 == packed.getmember("./module.py").mtime
