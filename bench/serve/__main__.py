@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from subprocess import run
@@ -25,18 +26,20 @@ TEXT = (Path(__file__).parent / "about.md").read_text()
 def main() -> None:
     """Measure all rows, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
-        service = made.make(Path(folder))
+        service = made.make(Path(folder) / "plain")
+        own = made.make(Path(folder) / "own", own_function=True)
         rows = [*model.rows(), *starting.rows(service, ROUNDS)]
-        with all_running(programs(service), service) as servers:
+        with all_running(programs(service, own), service) as servers:
             rows += serving(service, servers)
     write("serve", "Inference server", rows, versions(), TEXT)
 
 
-def programs(service: Made) -> list[Program]:
+def programs(service: Made, own: Made) -> list[Program]:
     """Return all servers that stand side by side."""
     return [
         headgate(service, OURS),
         headgate(service, LOGGED, "--log-dir", str(service.folder / "predictions")),
+        headgate(own, OWN),
         peer(KSERVE, "kserve_server.py"),
         peer(FASTAPI, "fastapi_server.py"),
         peer(RAW, "raw_server.py"),
@@ -46,37 +49,41 @@ def programs(service: Made) -> list[Program]:
 def serving(service: Made, servers: dict[str, Running]) -> list[Row]:
     """Return the rows of requests a second, and of latency with one connection."""
     x, _ = made.rows(1000)
-    bodies = {
-        "column": made.by_column(x[:1]),
-        "matrix": made.by_matrix(x[:1]),
-        "frame": made.by_frame(x[:1]),
-        "columns": made.by_column(x),
+    behind, json_bytes = made.as_bytes(x)
+    loads = {
+        "column": Load(kept(service, "column", made.by_column(x[:1]))),
+        "matrix": Load(kept(service, "matrix", made.by_matrix(x[:1]))),
+        "frame": Load(kept(service, "frame", made.by_frame(x[:1]))),
+        "1000": Load(kept(service, "1000", made.by_column(x)), 4),
+        "bytes": Load(kept(service, "bytes", behind), 4, {"inference-header-content-length": str(json_bytes)}),
     }
-    files = {name: service.folder / f"{name}.body" for name in bodies}
-    for name, body in bodies.items():
-        files[name].write_bytes(body)
 
-    def speed(name: str, body: str) -> Callable[[], float]:
-        return lambda: press(servers[name].port, INFER, Load(files[body]), SECONDS).per_second
+    def speed(name: str, load: str) -> Callable[[], float]:
+        return lambda: press(servers[name].port, INFER, loads[load], SECONDS).per_second
 
-    def p99(name: str, body: str) -> Callable[[], float]:
-        return lambda: press(servers[name].port, INFER, Load(files[body], connections=1), SECONDS).p99_ms
+    def p99(name: str, load: str) -> Callable[[], float]:
+        one = replace(loads[load], connections=1)
+        return lambda: press(servers[name].port, INFER, one, SECONDS).p99_ms
 
     ours = speed(OURS, "column")
+    memory = [(servers[OURS].rss_megabytes, servers[KSERVE].rss_megabytes)]
     return [
         paired("serve: kserve, one tensor without names", "req/s", ours, speed(KSERVE, "matrix"), ">= 5"),
         paired("serve: kserve, the same columns by name", "req/s", ours, speed(KSERVE, "frame"), ">= 5"),
         paired("serve: FastAPI + pydantic", "req/s", ours, speed(FASTAPI, "column"), ">= 1.8"),
         paired("serve: raw ASGI", "req/s", ours, speed(RAW, "column"), ">= 0.85"),
         paired("serve: p99 at 1 connection, kserve", "ms", p99(OURS, "column"), p99(KSERVE, "matrix"), "<= 0.3"),
-        row(
-            "serve: resident memory after it, kserve",
-            "MB",
-            [(servers[OURS].rss_megabytes, servers[KSERVE].rss_megabytes)],
-            "<= 0.4",
-        ),
-        paired("serve: with a prediction log, beside without", "req/s", speed(LOGGED, "column"), ours, None),
+        row("serve: resident memory before load, kserve", "MB", memory, "<= 0.4"),
+        paired("serve: 1000 x 20 as bytes, own JSON", "req/s", speed(OURS, "bytes"), speed(OURS, "1000"), ">= 4"),
+        paired("serve: with a prediction log, without", "req/s", speed(LOGGED, "column"), ours, None),
+        paired("serve: with an owner's features function, without", "req/s", speed(OWN, "column"), ours, None),
     ]
+
+
+def kept(service: Made, name: str, body: bytes) -> Path:
+    file = service.folder / f"{name}.body"
+    file.write_bytes(body)
+    return file
 
 
 def paired(name: str, unit: str, ours: Callable[[], float], other: Callable[[], float], target: str | None) -> Row:

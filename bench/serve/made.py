@@ -25,6 +25,14 @@ task: binary
 data:
   reader: rows.parquet
   label: {{column: label}}
+  features: {{features}}
+"""
+OWN_FUNCTION = """
+import polars as pl
+
+
+def features(rows: pl.DataFrame, as_of: object) -> pl.DataFrame:
+    return rows.with_columns(x00=pl.col("x00") * 1.0)
 """
 COLUMN = "{type: number, nulls: 0.0, min: -100, max: 100, range_severity: error}"
 
@@ -62,10 +70,12 @@ def rows(count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return x, (x[:, 0] + x[:, 1] * x[:, 2] - 0.5 * x[:, 3] + noise > 0).astype(np.int64)
 
 
-def make(folder: Path) -> Made:
-    """Write the service that is measured."""
+def make(folder: Path, *, own_function: bool = False) -> Made:
+    """Write the service that is measured; with a features function of its owner's, or without."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "service.yaml").write_text(SERVICE_YAML)
+    entry = '"bench_features:features"' if own_function else "null"
+    (folder / "service.yaml").write_text(SERVICE_YAML.format(features=entry))
+    (folder / "bench_features.py").write_text(OWN_FUNCTION)
     columns = [f"  {name}: {COLUMN}" for name in COLUMNS]
     (folder / "contract.yaml").write_text("\n".join(["columns:", *columns, "  label: {type: boolean, role: label}"]))
     [*_, estimator] = estimators().values()
@@ -92,6 +102,16 @@ def by_frame(matrix: NDArray[np.float32]) -> bytes:
 def by_matrix(matrix: NDArray[np.float32]) -> bytes:
     """Return a V2 request with one tensor and no names, kserve's quickest form."""
     return json.dumps({"inputs": [tensor("input-0", matrix)]}, separators=(",", ":")).encode()
+
+
+def as_bytes(matrix: NDArray[np.float32]) -> tuple[bytes, int]:
+    """Return a V2 request with an input per column as bytes, and how much of it is JSON."""
+    inputs = [
+        {"name": name, "datatype": "FP32", "shape": [len(matrix)], "parameters": {"binary_data_size": 4 * len(matrix)}}
+        for name in COLUMNS
+    ]
+    head = json.dumps({"inputs": inputs, "parameters": {"binary_data_output": True}}, separators=(",", ":")).encode()
+    return head + matrix.T.tobytes(), len(head)
 
 
 def tensor(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
