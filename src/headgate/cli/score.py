@@ -1,5 +1,6 @@
 """headgate score."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from headgate.models.loading import Loaded, load
 from headgate.names import digest, short
 from headgate.records.model import Model
 from headgate.score.batch import PART_ROWS, Scored, score
-from headgate.score.parts import rejects_beside
+from headgate.score.parts import WHOLE, Share, rejects_beside
 from headgate.serve.door import Door
 from headgate.serve.predictor import Predictor
 
@@ -52,6 +53,12 @@ def command(
     part_rows: Annotated[
         int, typer.Option("--part-rows", min=1, help="Rows in memory at a time, and at stake in a kill.")
     ] = PART_ROWS,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            "--share", help="Score these parts only: process K of N; then the same without it.", metavar="K/N"
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="The model's threads.")] = 1,
     output: OutputFormat = Output.text,
 ) -> None:
@@ -62,9 +69,26 @@ def command(
     project = open_project(service, workspace)
     loaded = chosen(project, source, environment, model, sha256, threads)
     predictor = Predictor(loaded, project.spec, project.features, Door(project.contract, project.spec))
+    mine = share_of(share)
     with progress(scores.name) as advance:
-        found = score(rows, scores, predictor, project.code, strict=strict, part_rows=part_rows, advance=advance)
-    say(as_json(found, loaded) if output is Output.json else summary(found, loaded, scores))
+        found = score(
+            rows, scores, predictor, project.code, strict=strict, part_rows=part_rows, share=mine, advance=advance
+        )
+    say(as_json(found, loaded) if output is Output.json else summary(found, loaded, scores, mine))
+
+
+def share_of(text: str | None) -> Share:
+    """Return which parts are asked for.
+
+    >>> share_of("2/8"), share_of(None) == WHOLE
+    (Share(number=2, among=8), True)
+    """
+    if not text:
+        return WHOLE
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise UsageError(f"--share is {text[:40]!r}; expected K/N, the first of four being 1/4")
+    return Share(int(found[1]), int(found[2]))
 
 
 def chosen(
@@ -115,12 +139,14 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda rows, done: bar.update(task, total=rows, advance=done)
 
 
-def summary(found: Scored, loaded: Loaded, scores: Path) -> str:
+def summary(found: Scored, loaded: Loaded, scores: Path, share: Share) -> str:
     """Return what became of the rows, as a person reads it."""
     again = f", {found.resumed:,} of them by an earlier run" if found.resumed else ""
-    lines = [f"{found.scored:,} of {found.rows:,} rows scored by model {short(loaded.sha256)} into {scores}{again}"]
+    where = f"into {scores}" if share == WHOLE else f"for share {share.number}/{share.among} of {scores}"
+    lines = [f"{found.scored:,} of {found.rows:,} rows scored by model {short(loaded.sha256)} {where}{again}"]
     if found.rejected:
-        lines.append(f"  {found.rejected.total():,} break the contract: {rejects_beside(scores)}")
+        listed_in = f": {rejects_beside(scores)}" if share == WHOLE else ""
+        lines.append(f"  {found.rejected.total():,} break the contract{listed_in}")
         lines += listed(found.rejected)
     if found.noticed:
         lines.append("  scored all the same:")

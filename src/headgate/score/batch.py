@@ -12,7 +12,7 @@ from headgate.errors import HeadgateError, PermanentError
 from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
 from headgate.score.admission import Admission, admit, inputs_in
-from headgate.score.parts import Part, Parts, plan_of, refuse_same
+from headgate.score.parts import WHOLE, Part, Parts, Share, plan_of, refuse_same
 from headgate.serve.predictor import Predictor, metadata_of
 
 PART_ROWS = 131_072
@@ -28,6 +28,7 @@ class Scored:
     """What became of a file's rows."""
 
     rows: int
+    """Of the file, or of the share."""
     scored: int = 0
     resumed: int = 0
     """Rows of parts that an earlier run had finished."""
@@ -48,12 +49,14 @@ def score(
     *,
     strict: bool = False,
     part_rows: int = PART_ROWS,
+    share: Share = WHOLE,
     advance: Advance = lambda _rows, _done: None,
 ) -> Scored:
     """Score every row that the door lets in, in the file's order, and say what became of the others.
 
     A killed run goes on where it ended, as long as file, model and the service's own code are the same. `target`
-    appears whole, at the end. `strict`: the first row that breaks the contract ends it, and nothing appears.
+    appears whole, at the end. `strict`: the first row that breaks the contract ends it, and nothing appears. `share`:
+    only these parts; nothing appears until a run for the whole file, which takes up what shares have done.
     """
     refuse_same(source, target)
     rows = scan(source)
@@ -62,9 +65,9 @@ def score(
     if not count:
         raise PermanentError(f"file {str(source)!r} has no rows", next_step="give a file with rows to score")
     parts = Parts(target, plan_of(source, count, predictor.loaded.sha256, code, part_rows))
-    found = Scored(rows=count)
-    with parts.held():
-        for number in range(parts.count):
+    found = Scored(rows=parts.rows_of(share))
+    with parts.held(share):
+        for number in range(share.number - 1, parts.count, share.among):
             first = number * part_rows
             height = min(part_rows, count - first)
             part = parts.done(number)
@@ -76,8 +79,9 @@ def score(
             if strict and part.rejected:
                 raise refused_strictly(source, part)
             found.add(part)
-            advance(count, height)
-        parts.finish()
+            advance(found.rows, height)
+        if share == WHOLE:
+            parts.finish()
     return found
 
 

@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -18,6 +20,18 @@ from headgate.records.codec import digest_of
 END_BYTES = 64 << 10
 """A Parquet file ends with its footer, which tells of all its columns."""
 PLAN, LOCK = "plan.json", "lock"
+PATIENCE_SECONDS = 2.0
+"""Two shares of one file, begun at once, settle within this who writes the plan."""
+
+
+class Share(NamedTuple):
+    """Which parts of a file one process scores: those whose number leaves `number - 1` when divided by `among`."""
+
+    number: int
+    among: int
+
+
+WHOLE = Share(1, 1)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,35 +87,67 @@ class Parts:
         self.folder = target.with_name(f".{target.name}.parts")
         self.count = -(-plan.rows // plan.part_rows)
 
+    def rows_of(self, share: Share) -> int:
+        """Return how many of the file's rows are in a share's parts."""
+        numbers = range(share.number - 1, self.count, share.among)
+        return sum(min(self.plan.part_rows, self.plan.rows - number * self.plan.part_rows) for number in numbers)
+
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder for this process alone; TransientError while another one scores into it."""
+    def held(self, share: Share = WHOLE) -> Iterator[None]:
+        """Hold the folder, or one share of it; TransientError while another process holds the same."""
         with speaking(f"write beside {str(self.target)!r}"):
             self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            os.close(descriptor)
-            raise TransientError(
-                f"another process is scoring into {str(self.target)!r}", next_step="wait for it, or name another file"
-            ) from err
-        try:
-            self.begin()
+        with self.opened(LOCK) as everything, self.opened(f"{LOCK}-{share.number}-{share.among}") as own:
+            self.lock(own, fcntl.LOCK_EX)
+            self.begin(everything)
+            self.lock(everything, fcntl.LOCK_EX if share == WHOLE else fcntl.LOCK_SH)
             yield
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[int]:
+        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 
-    def begin(self) -> None:
-        """Keep what this plan's earlier run finished, and nothing else."""
+    def lock(self, descriptor: int, how: int) -> None:
+        """Take a lock within a moment: the shares of one file begin together."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not locked(descriptor, how):
+            if time.monotonic() > until:
+                raise TransientError(
+                    f"another process is scoring into {str(self.target)!r}",
+                    next_step="wait for it, or name another file",
+                )
+            time.sleep(0.05)
+
+    def begin(self, everything: int) -> None:
+        """Keep what this plan's earlier run finished, and nothing else; who begins anew is alone meanwhile."""
         content = msgspec.json.encode(self.plan)
-        with suppress(FileNotFoundError):
-            if (self.folder / PLAN).read_bytes() == content:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            self.lock(everything, fcntl.LOCK_SH)
+            if self.planned() == content:
                 return
+            if locked(everything, fcntl.LOCK_EX):  # where it fails the shared one is gone too, and another may begin
+                break
+            time.sleep(0.05)
+        self.lock(everything, fcntl.LOCK_EX)
+        if self.planned() != content:
+            self.empty()
+            replace_file(self.folder / PLAN, content)
+
+    def empty(self) -> None:
         for path in self.folder.iterdir():
-            if path.name != LOCK:
+            if not path.name.startswith(LOCK):
                 remove(path)
-        replace_file(self.folder / PLAN, content)
+
+    def planned(self) -> bytes | None:
+        try:
+            return (self.folder / PLAN).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def done(self, number: int) -> Part | None:
         """Return a finished part, its files checked; None where there is none."""
@@ -173,6 +219,15 @@ def rejects_beside(target: Path) -> Path:
     'scores.rejects.parquet'
     """
     return target.with_name(f"{target.stem}.rejects{target.suffix}")
+
+
+def locked(descriptor: int, how: int) -> bool:
+    """Take a lock if nobody holds it against that; say whether."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sync_file(path: Path) -> None:
