@@ -8,6 +8,12 @@ REQUESTS = "headgate_requests_total"
 REQUEST_SECONDS = "headgate_request_seconds"
 """Histogram by service and model: the same answers, from the request's last byte to the answer's first."""
 
+PHASE_SECONDS = "headgate_phase_seconds"
+"""Summary by service, model and phase (decode, check, predict, encode): where the time of those answers goes."""
+
+REQUEST_ROWS = "headgate_request_rows"
+"""Histogram by service and model: rows of a request that was let in."""
+
 REJECTED = "headgate_rejected_total"
 """Counter by service and reason: requests refused by the contract or a limit."""
 
@@ -120,11 +126,16 @@ SHADOW_ROWS_LABELS = (*SHADOW_LABELS, "outcome")
 EXPERIMENT_LABELS = (SERVICE, "experiment", "arm", MODEL)
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
+PHASE_LABELS = (SERVICE, MODEL, "phase")
+REQUEST_ROWS_LABELS = (SERVICE, MODEL)
 REJECTED_LABELS = (SERVICE, REASON)
 FAULTS_LABELS = (SERVICE, MODEL, FAULT)
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of REQUEST_SECONDS; a canary's `limits.p99_ms` must be one of them, else its share cannot be counted."""
+
+BUCKETS_ROWS = (1, 10, 100, 1_000, 10_000)
+"""Upper bounds of REQUEST_ROWS."""
 
 MODEL_HEADER = "headgate-model"
 """Answer header: the first 12 characters of the sha256 of the model that answered."""

@@ -199,8 +199,11 @@ class App:
         return self.compute(request, rows, dialect)
 
     def admitted(self, body: bytes, headers: Headers, dialect: Dialect) -> tuple[v2.Request, Admitted]:
+        began = time.perf_counter()
         request = dialect.decode(body)
+        decoded = time.perf_counter()
         rows = self.served.door.admit(request)
+        self.served.meters.phases.admitted(began, decoded, time.perf_counter(), rows.count)
         self.refuse_too_many(rows)
         if rows.notices:
             headers.append((measures.NOTICE_HEADER.encode(), notice_header(rows.notices)))
@@ -223,8 +226,9 @@ class App:
 
     def compute(self, request: v2.Request, rows: Admitted, dialect: Dialect) -> bytes:
         """Return the encoded answer; it is recorded first."""
-        served = self.served
+        served, began = self.served, time.perf_counter()
         scores = served.predictor.answer(rows)
+        predicted = time.perf_counter()
         asked = frozenset(output.name for output in request.outputs)
         extra = asked & self.optional
         outputs = outputs_of(scores, self.signature, asked - extra) if asked - extra or not extra else []
@@ -234,7 +238,9 @@ class App:
             served.recorder.record(rows, scores.tolist())
         for observer in served.background.observers:
             observer.offer(rows, scores)
-        return dialect.encode(v2.Response(self.service, self.version, outputs, request.id, binary.wanted(request)))
+        content = dialect.encode(v2.Response(self.service, self.version, outputs, request.id, binary.wanted(request)))
+        served.meters.phases.answered(began, predicted, time.perf_counter())
+        return content
 
     async def reply(self, send: Send, answer: Answer) -> None:
         headers = self.described(answer.headers, answer.content)

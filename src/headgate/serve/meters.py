@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
 from headgate import measures
+from headgate.serve.phases import Phases
 
 
 class Meters:
@@ -25,6 +26,8 @@ class Meters:
             registry=self.registry,
             buckets=measures.BUCKETS_SECONDS,
         ).labels(service, model)
+        self.phases = Phases(service, model)
+        self.registry.register(self.phases)
         self._by_code = {code: self._requests.labels(service, model, str(code)) for code in (200, 400, 500, 503)}
         self._by_reason: dict[str, Counter] = {}
 

@@ -197,6 +197,25 @@ def test_answers_refusals_and_reasons_are_counted(server: Running) -> None:
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1, 3]
 
 
+def test_phases_and_rows_are_counted(server: Running) -> None:
+    """Each answer once, a refused request not at all; the phases are parts of the whole."""
+    model = f'model="{server.facts["model"]}"'
+    phases = ("decode", "check", "predict", "encode")
+    lines = [f'headgate_phase_seconds_count{{{model},phase="{phase}",service="rides"}}' for phase in phases]
+    lines += [f'headgate_request_rows_{one}{{{model},service="rides"}}' for one in ("sum", "count")]
+    lines += [f'headgate_request_rows_bucket{{le="10.0",{model},service="rides"}}']
+    before = [server.metric(line) for line in lines]
+
+    server.infer(rides(3))
+    server.infer(rides(12))
+    server.infer(changed(rides(), "seats", data=[9]))
+
+    after = [server.metric(line) for line in lines]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 2, 2, 2, 15, 2, 1]
+    spent = sum(server.metric(line.replace("_count", "_sum")) for line in lines[:4])
+    assert 0 < spent < server.metric(f'headgate_request_seconds_sum{{{model},service="rides"}}')
+
+
 def test_the_pages_of_the_protocol_are_there(server: Running) -> None:
     """Server, health, model."""
     about = server.ask("/v2/models/rides").json
