@@ -40,7 +40,7 @@ HEADERS = [
 ]
 
 Made = tuple[str, bytes]
-"""Which dialect it is for, and the body; of `binary` the first line is what its header says."""
+"""Dialect and body; the first line of a `binary` one is its header."""
 
 
 class Mutator:
