@@ -30,4 +30,4 @@ class OnnxModel(Model):
 
 
 if __name__ == "__main__":
-    ModelServer(http_port=PORT, workers=1, enable_grpc=False).start([OnnxModel("bench")])
+    ModelServer(http_port=PORT, grpc_port=PORT + 1, workers=1).start([OnnxModel("bench")])

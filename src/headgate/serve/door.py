@@ -116,10 +116,12 @@ class Door:
         if columns is None or len({tensor.shape for tensor in tensors}) > 1:
             return None
         count = rows_of(tensors[0])
-        if not count or any([len(values) != count for values in columns]):  # noqa: C419 - a list is quicker
+        try:
+            numbers = np.array(columns, dtype=np.float64)
+        except ValueError:  # not as many of each
             return None
-        numbers = np.array(columns, dtype=np.float64)
-        return numbers if self.numbers.keep(numbers) else None
+        right = count and numbers.shape == (len(columns), count) and self.numbers.keep(numbers)
+        return numbers if right else None
 
     def checked(
         self, tensors: Sequence[Tensor], known: Mapping[str, list[Any]], numbers: NDArray[np.float64] | None
