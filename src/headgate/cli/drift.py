@@ -1,6 +1,8 @@
 """headgate drift."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
 
 import polars as pl
 import typer
@@ -37,6 +39,10 @@ def drift(
     workspace: WorkspaceFolder = None,
     environment: EnvironmentName = None,
     as_of: AsOf = None,
+    sketch: Annotated[
+        list[Path] | None,
+        typer.Option("--sketch", help="Read what /sketch of the servers said, not the log. Again for each server."),
+    ] = None,
     out: OutFile = None,
     fields: Fields = None,
     output: OutputFormat = Output.text,
@@ -49,6 +55,12 @@ def drift(
             f"nothing is live in {standing.environment}: there is no champion to compare with",
             next_step="`headgate run`, `headgate pr merge NUMBER`, then `headgate up`",
         )
+    if sketch:
+        from headgate.cli.sketches import compare
+
+        sketched = compare(project, standing, standing.champion, sketch, moment(as_of) or project.clock())
+        leave(sketched, out, output, project, headline(sketched), fields)
+        return
     found, said = measure(project, standing, standing.champion, moment(as_of) or project.clock())
     text = summary(found) if found else nothing_yet(said, standing.champion)
     leave(said, out, output, project, text, fields)
@@ -103,19 +115,24 @@ def nothing_yet(said: DriftReport, champion: Model) -> str:
 
 def summary(observed: Observed) -> str:
     """Return the window as a person reads it: outcome, what moved, and each metric beside the gate's."""
-    report, labelled = observed.drift, observed.labelled
-    few = f" of {report.rows_needed:,} needed" if report.rows < report.rows_needed else ""
-    counts = f"{counted(report.rows, 'row')} served{few}, {labelled.labelled:,} labelled"
-    lines = [f"{show_window(report.window)}: {report.outcome.upper().replace(chr(95), chr(32))}, {counts}"]
-    moved = [column for column in report.columns if column.outcome == "drifted"]
-    lines += [f"  drifted    {column.column}: {column.reason or distance(column)}" for column in moved[:SHOWN]]
-    lines += [f"  and {len(moved) - SHOWN} more"] if len(moved) > SHOWN else []
+    lines = [headline(observed.drift, f", {observed.labelled.labelled:,} labelled")]
     lines += [
         f"  {one.metric:<10} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}], at the gate {one.reference:.4f}"
         for one in observed.metrics
     ]
     fired = [signal.rule for signal in observed.signals if signal.fired]
     lines.append(f"  signals    {', '.join(fired) if fired else 'none fired'}; next: headgate trigger")
+    return "\n".join(lines)
+
+
+def headline(report: DriftReport, more: str = "") -> str:
+    """Return a window's outcome, and what moved."""
+    few = f" of {report.rows_needed:,} needed" if report.rows < report.rows_needed else ""
+    counts = f"{counted(report.rows, 'row')} served{few}{more}"
+    lines = [f"{show_window(report.window)}: {report.outcome.upper().replace(chr(95), chr(32))}, {counts}"]
+    moved = [column for column in report.columns if column.outcome == "drifted"]
+    lines += [f"  drifted    {column.column}: {column.reason or distance(column)}" for column in moved[:SHOWN]]
+    lines += [f"  and {len(moved) - SHOWN} more"] if len(moved) > SHOWN else []
     return "\n".join(lines)
 
 
