@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).parent
-MARK = "<!-- section: {} -->"
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,16 @@ def keeps(ratio: float, target: str) -> bool:
     return ratio >= float(bound) if sign == ">=" else ratio <= float(bound)
 
 
-def write(section: str, title: str, rows: Sequence[Row], versions: Sequence[str], text: str) -> None:
+def write(
+    section: str, title: str, rows: Sequence[Row], versions: Sequence[str], text: str, *, folder: Path = HERE
+) -> None:
     """Replace one benchmark's section in both files."""
     facts = {"section": section, "commit": commit(), "machine": machine(), "versions": list(versions)}
-    place = HERE / "results.json"
+    place = folder / "results.json"
     others = [one for one in json.loads(place.read_text()) if one["section"] != section] if place.exists() else []
     mine = [{**asdict(one), **facts} for one in rows]
     place.write_text(json.dumps([*others, *mine], indent=1) + "\n")
-    report = HERE / "RESULTS.md"
+    report = folder / "RESULTS.md"
     sections = (report.read_text() if report.exists() else HEAD).split("\n<!-- section: ")
     head, bodies = sections[0], {body.partition(" ")[0]: body for body in sections[1:]}
     about = f"{facts['machine']}. Commit {facts['commit']}. {', '.join(versions)}."

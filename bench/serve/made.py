@@ -25,7 +25,7 @@ task: binary
 data:
   reader: rows.parquet
   label: {{column: label}}
-  features: {{features}}
+  features: FEATURES
 """
 OWN_FUNCTION = """
 import polars as pl
@@ -74,7 +74,7 @@ def make(folder: Path, *, own_function: bool = False) -> Made:
     """Write the service that is measured; with a features function of its owner's, or without."""
     folder.mkdir(parents=True, exist_ok=True)
     entry = '"bench_features:features"' if own_function else "null"
-    (folder / "service.yaml").write_text(SERVICE_YAML.format(features=entry))
+    (folder / "service.yaml").write_text(SERVICE_YAML.replace("FEATURES", entry))
     (folder / "bench_features.py").write_text(OWN_FUNCTION)
     columns = [f"  {name}: {COLUMN}" for name in COLUMNS]
     (folder / "contract.yaml").write_text("\n".join(["columns:", *columns, "  label: {type: boolean, role: label}"]))
