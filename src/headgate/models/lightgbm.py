@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.errors import PermanentError
+from headgate.models import lightgbm_text
 from headgate.models.encoding import Matrix
 from headgate.models.formats import Raw, only, refuse_objective, refuse_order, refuse_width
 from headgate.models.signature import Signature
@@ -26,6 +27,7 @@ def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -
             f"the file is no LightGBM model: it begins with {content[:20]!r}, expected 'tree'",
             next_step="write it with Booster.save_model",
         )
+    lightgbm_text.check(content)
     from lightgbm import Booster  # noqa: PLC0415 - an extra
     from lightgbm.basic import LightGBMError  # noqa: PLC0415
 

@@ -6,6 +6,8 @@ import json
 import pickle
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ import pytest
 import skops.io
 import xgboost
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from makings import SIGNATURE, adding_model
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -39,6 +43,11 @@ def booster() -> lightgbm.Booster:
     return lightgbm.train(
         {"objective": "binary", "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(X, Y), num_boost_round=5
     )
+
+
+@cache
+def booster_text() -> bytes:
+    return str(booster().model_to_string()).encode()
 
 
 def trees() -> xgboost.Booster:
@@ -156,6 +165,29 @@ def test_an_xgboost_model_cut_short_anywhere_never_reaches_its_reader(kind: str)
 def test_lengths_and_depths_that_lie_are_refused(content: bytes) -> None:
     """At once, without the memory they claim."""
     assert "of the XGBoost model" in refused(kept("xgboost", content))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_lightgbm_text_never_ends_the_process(data: st.DataObject) -> None:
+    """LightGBM follows the sizes and indices of its text, and aborts on a number that is none."""
+    content = bytearray(booster_text())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=3)):
+            content[place] = data.draw(st.sampled_from(b"0123456789-. =\nab"))
+
+    with suppress(PermanentError):
+        assert loaded(kept("lightgbm", bytes(content))).predict_matrix(X).shape == (200,)
+
+
+def test_a_lightgbm_text_that_ends_anywhere_is_cut_short() -> None:
+    """Never a model of fewer trees."""
+    content = booster_text()
+
+    for end in range(5, len(content) - 60, 101):
+        assert "cut short" in refused(kept("lightgbm", content[:end]))
 
 
 def pickles() -> dict[str, bytes]:
