@@ -50,13 +50,14 @@ class Loaded:
     def contributions(self, matrix: Matrix) -> Predictions | None:
         """Return what each feature adds to each row's margin, (n, outputs, features + 1), the base last.
 
-        Log-odds where probabilities are predicted; None: the model's format has none of its own.
+        Log-odds where probabilities are predicted; None: the model has none of its own.
         """
         explain = getattr(self._raw, "contributions", None)
-        if explain is None:
+        found = explain(matrix) if explain else None
+        if found is None:
             return None
-        values = np.asarray(explain(matrix), dtype=np.float64)
-        return values.reshape(len(matrix), -1, len(self.signature.features) + 1)
+        values, width = np.asarray(found, dtype=np.float64), len(self.signature.features) + 1
+        return values.reshape(len(matrix), values.size // max(1, len(matrix) * width) or 1, width)
 
     def _run(self, matrix: Matrix) -> Predictions:
         return shaped(self._raw(matrix), len(matrix), self.signature)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.errors import PermanentError
+from headgate.models.additive import contributions, is_linear
+from headgate.models.encoding import Matrix
 from headgate.models.formats import Raw, only
 from headgate.models.signature import Signature
 
@@ -11,11 +13,32 @@ QUIET = 3
 """ONNX Runtime's log level: errors."""
 
 
-def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -> Raw:  # noqa: ARG001 - runs by position
+def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -> Raw:
     """Return the network on the CPU."""
-    running = session(only(files, "ONNX"), threads)
+    content = only(files, "ONNX")
+    running = session(content, threads)
     given, wanted, run = running.get_inputs()[0].name, [prediction(running)], running.run
-    return lambda matrix: run(wanted, {given: matrix})[0]
+
+    def predict(matrix: Matrix) -> Any:
+        return run(wanted, {given: matrix})[0]
+
+    return Linear(predict, signature) if is_linear(content, signature) else predict
+
+
+class Linear:
+    """A network that ends in a linear model: it can say what each feature adds."""
+
+    def __init__(self, predict: Raw, signature: Signature) -> None:
+        self.predict = predict
+        self.signature = signature
+
+    def __call__(self, matrix: Matrix) -> Any:
+        """Return raw predictions."""
+        return self.predict(matrix)
+
+    def contributions(self, matrix: Matrix) -> Any:
+        """Return exact SHAP values against a row of means, the base last; None where they don't add up."""
+        return contributions(self.predict, matrix, self.signature)
 
 
 def prediction(running: Any) -> str:

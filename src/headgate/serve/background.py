@@ -19,6 +19,9 @@ class Observer(Protocol):
     def offer(self, rows: Admitted, scores: Predictions) -> None:
         """Take note of an answer: at once, without failing, in bounded memory."""
 
+    def pass_by(self, rows: int) -> None:
+        """Take note of rows that another model answered."""
+
     def fold(self, pause: Callable[[], None]) -> None:
         """Work off what was noted; `pause()` lets requests go first."""
 

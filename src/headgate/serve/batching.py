@@ -1,6 +1,6 @@
 """Many small requests as one: what answers nobody is computed a thousand rows at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -28,8 +28,13 @@ class Waiting:
     def __init__(self, types: Mapping[str, ColumnType], most: int = MOST_WAITING) -> None:
         self.types = types
         self.most = most
-        self.requests: list[Batch] = []
+        self.requests: list[Admitted | NDArray[np.float64]] = []
+        """Of numbers alone the array: thousands of further objects would keep the garbage collector busy."""
+        self.scores: list[Predictions] = []
+        self.places: Mapping[str, int] = {}
         self.count = 0
+        self.offered = 0
+        """Rows since the beginning, shed ones too."""
         self.shed = 0
         """Rows that found no room."""
         self.lock = Lock()
@@ -37,36 +42,40 @@ class Waiting:
     def add(self, rows: Admitted, scores: Predictions) -> None:
         """Keep a request where there is room for it."""
         with self.lock:
+            self.offered += rows.count
             if self.count and self.count + rows.count > self.most:
                 self.shed += rows.count
                 return
-            self.requests.append(Batch(Admitted(rows.count, rows.columns, rows.stamps, {}, rows.numbers), scores))
             self.count += rows.count
+            self.scores.append(scores)
+            columns = rows.columns
+            if type(columns) is Lists:
+                self.places = columns.places
+                self.requests.append(columns.numbers)
+            else:
+                self.requests.append(Admitted(rows.count, columns, rows.stamps, {}, rows.numbers))
 
     def take(self) -> Batch | None:
         """Return all that wait as one batch, None when there are none."""
         with self.lock:
-            requests, self.requests, self.count = self.requests, [], 0
-        if not requests:
-            return None
-        scores = np.concatenate([request.scores for request in requests])
-        return Batch(together([request.rows for request in requests], self.types), scores)
+            requests, scores = self.requests, self.scores
+            self.requests, self.scores, self.count = [], [], 0
+        return Batch(self.together(requests), np.concatenate(scores)) if requests else None
+
+    def together(self, requests: Sequence[Admitted | NDArray[np.float64]]) -> Admitted:
+        """Return the rows of all requests, null where one left out an optional input."""
+        arrays = [one for one in requests if isinstance(one, np.ndarray)]
+        if len(arrays) == len(requests):
+            return alone(np.concatenate(arrays, axis=1), self.places)
+        whole = [alone(one, self.places) if isinstance(one, np.ndarray) else one for one in requests]
+        columns = {name: joined(name, whole) for name in self.types if any(name in rows.columns for rows in whole)}
+        timed = {name for rows in whole for name in rows.stamps}
+        stamps = {name: [stamp for rows in whole for stamp in stamps_of(rows, name)] for name in timed}
+        return Admitted(sum(rows.count for rows in whole), columns, stamps, {})
 
 
-def together(requests: Sequence[Admitted], types: Mapping[str, ColumnType]) -> Admitted:
-    """Return the rows of all requests, null where one left out an optional input."""
-    numbers = [rows.numbers for rows in requests if rows.numbers is not None and isinstance(rows.columns, Lists)]
-    if numbers and len(numbers) == len(requests):
-        return alone(np.concatenate(numbers, axis=1), requests[0].columns)
-    columns = {name: joined(name, requests) for name in types if any(name in rows.columns for rows in requests)}
-    timed = {name for rows in requests for name in rows.stamps}
-    stamps = {name: [stamp for rows in requests for stamp in stamps_of(rows, name)] for name in timed}
-    return Admitted(sum(rows.count for rows in requests), columns, stamps, {})
-
-
-def alone(numbers: NDArray[np.float64], names: Iterable[str]) -> Admitted:
+def alone(numbers: NDArray[np.float64], places: Mapping[str, int]) -> Admitted:
     """Return rows of numbers and nothing else, of which no list was made."""
-    places = {name: place for place, name in enumerate(names)}
     return Admitted(numbers.shape[1], Lists(places, numbers), {}, {}, numbers)
 
 

@@ -1,44 +1,35 @@
 """What does a thousand predictions cost? The machine's price an hour, over the rows it answered since it began."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from headgate import measures
-from headgate.models.loading import Predictions
-from headgate.serve.door import Admitted
 
 HOUR_SECONDS = 3600
 
 
 class Cost:
-    """Counts answered rows, and prices them where a price is stated."""
+    """Prices answered rows where a price is stated; who counts them anyway says how many."""
 
-    def __init__(self, service: str, model: str, price_per_hour: float | None = None) -> None:
-        self.labels = [service, model]
+    def __init__(self, names: Sequence[str], rows: Callable[[], int], price_per_hour: float | None = None) -> None:
+        self.labels = list(names)
+        self.rows = rows
         self.price_per_hour = price_per_hour
-        self.rows = 0
         self.began = time.monotonic()
-
-    def offer(self, rows: Admitted, _scores: Predictions) -> None:
-        """Count an answer."""
-        self.rows += rows.count
-
-    def fold(self, pause: Callable[[], None]) -> None:
-        """Do nothing: a count is done when it is counted."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield rows, price and cost, as a registry asks for them."""
         counter = CounterMetricFamily(measures.PREDICTIONS, "Answered rows.", labels=measures.PREDICTIONS_LABELS)
-        counter.add_metric(self.labels, self.rows)
+        counter.add_metric(self.labels, self.rows())
         yield counter
         if self.price_per_hour is not None:
             hours = (time.monotonic() - self.began) / HOUR_SECONDS
             yield self.gauge(measures.PRICE, "Stated price of this server, an hour.", self.price_per_hour)
             yield self.gauge(
-                measures.COST, "Of 1,000 rows since it began.", cost(self.price_per_hour, hours, self.rows)
+                measures.COST, "Of 1,000 rows since it began.", cost(self.price_per_hour, hours, self.rows())
             )
 
     def gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:

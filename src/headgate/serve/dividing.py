@@ -10,7 +10,6 @@ from headgate.errors import PermanentError
 from headgate.models.loading import load
 from headgate.names import Digest, did_you_mean, digest, name
 from headgate.serve.app import Served
-from headgate.serve.cost import Cost
 from headgate.serve.division import CONTROL, NAMES, TREATMENT, UNASSIGNED, Division
 from headgate.serve.experiment import ControlOnly, Divided, DividedRecorder, ExperimentOptions
 from headgate.serve.log import Assignment, Segment
@@ -36,9 +35,7 @@ def divided(
     both = both_of(served.predictor, options, threads)
     served.meters.registry.register(both)
     seen = served.background
-    seen.observers = tuple(
-        observer if isinstance(observer, Cost) else ControlOnly(observer, both.division) for observer in seen.observers
-    )
+    seen.observers = tuple(ControlOnly(observer, both.division) for observer in seen.observers)
     return msgspec.structs.replace(served, predictor=both, recorder=recorder_of(both, segment, log))
 
 

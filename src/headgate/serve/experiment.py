@@ -122,10 +122,15 @@ class ControlOnly:
         """Pass on control's rows."""
         codes: Codes = self.division.codes(rows)
         chosen = np.flatnonzero(codes != TREATMENT)
+        self.observer.pass_by(rows.count - len(chosen))
         if len(chosen) == rows.count:
             self.observer.offer(rows, scores)
         elif len(chosen):
             self.observer.offer(part_of(rows, chosen.tolist()), scores[chosen])
+
+    def pass_by(self, rows: int) -> None:
+        """Pass it on."""
+        self.observer.pass_by(rows)
 
     def fold(self, pause: Callable[[], None]) -> None:
         """Work off what was noted."""

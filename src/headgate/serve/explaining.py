@@ -45,8 +45,8 @@ def contributions_of(predictor: Predictor, rows: Admitted) -> Output:
     values = loaded.contributions(encode(made, loaded.signature))
     if values is None:
         raise RefusalError(
-            f"this model is kept as {loaded.format}, which has no contributions of its own; models kept by LightGBM or "
-            "XGBoost have"
+            f"this model, kept as {loaded.format}, has no contributions of its own; linear ones have, and those that "
+            "LightGBM or XGBoost keep"
         )
     flat = values[:, 0] if values.shape[1] == 1 else values
     features = [*loaded.signature.names, BASE]

@@ -56,10 +56,9 @@ def observe(
     sketching = sketching_of(predictor, contract, reference)
     loaded = predictor.loaded
     names = loaded.signature.service, short(loaded.sha256)
-    cost = Cost(*names, price_per_hour)
     meters.registry.register(SketchMetrics(*names, sketching))
-    meters.registry.register(cost)
-    observers: list[Observer] = [cost, sketching]
+    meters.registry.register(Cost(names, lambda: sketching.answered, price_per_hour))
+    observers: list[Observer] = [sketching]
     if shadow and (second := shadow_of(predictor, contract, shadow)):
         meters.registry.register(second)
         observers.append(second)

@@ -53,6 +53,9 @@ class Shadow:
             self._debt -= 1
             self.waiting.add(rows, scores)
 
+    def pass_by(self, rows: int) -> None:
+        """Do nothing: a shadow is the champion's."""
+
     def fold(self, pause: Callable[[], None]) -> None:
         """Answer what waits, and keep the pairs."""
         batch = self.waiting.take()

@@ -34,6 +34,7 @@ class Sketching:
         self.days: dict[str, SketchDay] = {}
         self.total = SketchDay(day="", rows=0, columns=dict(bins))
         """Every row since the server began, whatever its day: what counters show."""
+        self.passed = 0
         self.lost = 0
         """Rows of days that were dropped, or whose features could not be computed again."""
         self._lock = Lock()
@@ -41,6 +42,15 @@ class Sketching:
     def offer(self, rows: Admitted, scores: Predictions) -> None:
         """Take note of an answer."""
         self.waiting.add(rows, scores)
+
+    def pass_by(self, rows: int) -> None:
+        """Take note of rows that another model answered: they are counted, and not sketched."""
+        self.passed += rows
+
+    @property
+    def answered(self) -> int:
+        """Return how many rows were answered since the beginning, whoever did."""
+        return self.waiting.offered + self.passed
 
     def fold(self, pause: Callable[[], None]) -> None:
         """Count what waits."""

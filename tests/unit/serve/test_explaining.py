@@ -79,7 +79,7 @@ def test_a_format_without_contributions_is_named(tmp_path: Path) -> None:
         unknown = server.infer({**rides(), "outputs": [{"name": "label"}, {"name": "magic"}]})
 
     assert 400 == refused.status
-    assert "this model is kept as onnx, which has no contributions of its own" in refused.json["error"]
+    assert "this model, kept as onnx, has no contributions of its own" in refused.json["error"]
     assert [{"name": "label", "datatype": "BYTES", "shape": [2], "data": ["false", "true"]}] == good.json["outputs"]
     assert (400, True) == (unknown.status, "unknown output 'magic'" in unknown.json["error"])
 
