@@ -58,10 +58,10 @@ def keeps(ratio: float, target: str) -> bool:
 
 
 def write(
-    section: str, title: str, rows: Sequence[Row], versions: Sequence[str], text: str, *, folder: Path = HERE
+    section: str, title: str, rows: Sequence[Row], versions: Sequence[str], text: str, *, at: str, folder: Path = HERE
 ) -> None:
-    """Replace one benchmark's section in both files."""
-    facts = {"section": section, "commit": commit(), "machine": machine(), "versions": list(versions)}
+    """Replace one benchmark's section in both files; `at` is the commit that stood when it began."""
+    facts = {"section": section, "commit": at, "machine": machine(), "versions": list(versions)}
     place = folder / "results.json"
     others = [one for one in json.loads(place.read_text()) if one["section"] != section] if place.exists() else []
     mine = [{**asdict(one), **facts} for one in rows]

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from subprocess import run
 
-from bench.results import Row, row, write
+from bench.results import Row, commit, row, write
 from bench.serve import made, model, starting
 from bench.serve.load import Load, press
 from bench.serve.made import Made
@@ -25,13 +25,14 @@ TEXT = (Path(__file__).parent / "about.md").read_text()
 
 def main() -> None:
     """Measure all rows, one after the other."""
+    at = commit()
     with tempfile.TemporaryDirectory() as folder:
         service = made.make(Path(folder) / "plain")
         own = made.make(Path(folder) / "own", own_function=True)
         rows = [*model.rows(), *starting.rows(service, ROUNDS)]
         with all_running(programs(service, own), service) as servers:
             rows += serving(service, servers)
-    write("serve", "Inference server", rows, versions(), TEXT)
+    write("serve", "Inference server", rows, versions(), TEXT, at=at)
 
 
 def programs(service: Made, own: Made) -> list[Program]:

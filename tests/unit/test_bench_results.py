@@ -32,9 +32,9 @@ def test_a_missed_target_is_shown_and_other_sections_stay(tmp_path: Path) -> Non
     """A benchmark that is run again replaces its own rows alone."""
     from bench.results import row, write  # noqa: PLC0415 - found by the fixture's path
 
-    write("serve", "Server", [row("old", "ms", [(1, 2)], None)], ["headgate 1"], "Words.", folder=tmp_path)
-    write("drift", "Drift", [row("psi", "s", [(1, 20)], "<= 0.1")], ["evidently 1"], "More.", folder=tmp_path)
-    write("serve", "Server", [row("new", "ms", [(9, 2)], "<= 3")], ["headgate 2"], "Words.", folder=tmp_path)
+    write("serve", "Server", [row("old", "ms", [(1, 2)], None)], ["headgate 1"], "Words.", at="abc", folder=tmp_path)
+    write("drift", "Drift", [row("psi", "s", [(1, 20)], "<= 0.1")], ["evidently 1"], "More.", at="abc", folder=tmp_path)
+    write("serve", "Server", [row("new", "ms", [(9, 2)], "<= 3")], ["headgate 2"], "Words.", at="abc", folder=tmp_path)
 
     report, rows = (tmp_path / "RESULTS.md").read_text(), json.loads((tmp_path / "results.json").read_text())
     assert [(one["section"], one["row"], one["met"]) for one in rows] == [
@@ -44,4 +44,5 @@ def test_a_missed_target_is_shown_and_other_sections_stay(tmp_path: Path) -> Non
     assert report.count("## Server") == report.count("## Drift") == 1
     assert "| new | 9 ms | 2 ms | **4.5x** (4.5 - 4.5) | <= 3x | **missed** |" in report
     assert "old" not in report
-    assert {"commit", "machine", "versions", "ours", "peer", "ratio", "spread", "target"} <= set(rows[0])
+    assert {one["commit"] for one in rows} == {"abc"}
+    assert {"machine", "versions", "ours", "peer", "ratio", "spread", "target"} <= set(rows[0])
