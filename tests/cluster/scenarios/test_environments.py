@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.scenarios.ring.canaries import answers_of, failing
+from cluster.scenarios.ring.canaries import answers_of, failing, told_by
 from cluster.scenarios.ring.environments import SOAK_SECONDS, Chain, chain, restarted
 from cluster.scenarios.ring.forge import IDENTITY, git
 from cluster.scenarios.ring.install import RUNS, Installed
@@ -58,9 +58,7 @@ def live(own: Small, pull: dict[str, Any], number: int) -> datetime:
     """Merge a promotion, wait until it is live, and return since when."""
     own.ring.gitea.merge("env", pull["number"])
     wait(lambda: own.is_live(number), f"{own.name} to be live in {own.environment}", 240, partial(look_at, own))
-    conditions = own.status()["conditions"]
-    moments = [one["lastTransitionTime"] for one in conditions if (one["type"], one["status"]) == ("Healthy", "True")]
-    return datetime.fromisoformat(moments[0])
+    return told_by(own.ring, own.tag("live", number)).at
 
 
 def look_at(own: Small) -> str:
