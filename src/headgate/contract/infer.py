@@ -41,6 +41,10 @@ def infer(rows: pl.DataFrame, label: str, time: str | None = None, ids: Sequence
             raise PermanentError(
                 f"rows have no column {name!r}.{did_you_mean(name, rows.columns)}", found=", ".join(rows.columns[:40])
             )
+    if patterns := [name for name in rows.columns if is_pattern(name)]:
+        raise PermanentError(
+            f"polars reads column name {patterns[0]!r} as a pattern of names", next_step="rename it where it is read"
+        )
     if rows.is_empty():
         raise PermanentError("no rows to infer a contract from")
     if (kind := kind_of(rows.schema[label])) not in LABEL_KINDS:
@@ -52,6 +56,11 @@ def infer(rows: pl.DataFrame, label: str, time: str | None = None, ids: Sequence
         columns={name: column(fact, role_of(name, fact, label, time, ids), len(ids)) for name, fact in seen.items()},
         unique=(whole,) if whole else (),
     )
+
+
+def is_pattern(name: str) -> bool:
+    """Say whether polars takes a name for more than one: `*`, or a regular expression from ^ to $."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
 
 
 def column(fact: Seen, role: str, ids: int) -> Column:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.contract.infer import infer, origins, render
+from headgate.contract.infer import infer, is_pattern, origins, render
 from headgate.contract.rules import check
 from headgate.errors import PermanentError
 from headgate.specs.contract import Column, Contract
@@ -159,6 +159,13 @@ def test_given_ids_are_unique_together_only_if_they_were() -> None:
     assert infer(rows, "late", ids=("a",)).columns["a"].unique is False
 
 
+@pytest.mark.parametrize("name", ["*", "^.*$"])
+def test_a_name_that_means_other_columns_is_refused(name: str) -> None:
+    """What is asked of it would be asked of all."""
+    with pytest.raises(PermanentError, match="as a pattern of names"):
+        infer(frame(**{name: [1, 2]}), "late")
+
+
 def test_every_rule_is_commented_with_where_it_comes_from() -> None:
     """A person sees what is a fact and what is slack."""
     rows = frame(temp=[n / 10 for n in range(1000)], carrier=["AA", "UA"] * 500, tail=[f"N{n}" for n in range(1000)])
@@ -173,7 +180,7 @@ def test_every_rule_is_commented_with_where_it_comes_from() -> None:
     assert text.startswith("# What flights.csv must look like")
 
 
-NAMES = st.text(min_size=1, max_size=8).filter(lambda text: text != "late")
+NAMES = st.text(min_size=1, max_size=8).filter(lambda text: text != "late" and not is_pattern(text))
 COLUMNS = st.one_of(
     st.lists(st.none() | st.floats(width=32), min_size=40, max_size=40),
     st.lists(st.none() | st.integers(-(2**60), 2**60), min_size=40, max_size=40),
