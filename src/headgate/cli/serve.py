@@ -79,7 +79,8 @@ def serve(
     from headgate.serve.experiment import ExperimentOptions
     from headgate.serve.limits import Limits
     from headgate.serve.observing import ShadowOptions
-    from headgate.serve.process import ServeOptions, run
+    from headgate.serve.options import ServeOptions
+    from headgate.serve.process import run
 
     if bool(experiment) != bool(experiment_model):
         raise UsageError("--experiment and --experiment-model need each other", next_step="headgate serve --help")

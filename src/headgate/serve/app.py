@@ -3,11 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
-import msgspec
 from starlette.requests import Request
 
 import headgate.serve.protocol as v2
@@ -15,43 +14,24 @@ from headgate import measures
 from headgate.names import short
 from headgate.serve import binary, v1
 from headgate.serve.answer import Answer, Headers, about, how_to_go_on
-from headgate.serve.background import Background
 from headgate.serve.body import DisconnectedError, Receive, Room, Scope, Send, read_body
 from headgate.serve.dialect import Dialect
-from headgate.serve.door import Admitted, Door
-from headgate.serve.experiment import Divided, DividedRecorder
+from headgate.serve.door import Admitted
+from headgate.serve.experiment import Divided
 from headgate.serve.explaining import extra_outputs, optional
-from headgate.serve.faults import DELAY, FAIL, FaultPlan
+from headgate.serve.faults import DELAY, FAIL
 from headgate.serve.limits import Limits
-from headgate.serve.meters import Meters
 from headgate.serve.pages import Pages
-from headgate.serve.predictor import Predictor, outputs_of
+from headgate.serve.predictor import outputs_of
 from headgate.serve.rate import Rate, client_of
-from headgate.serve.recorder import Recorder
 from headgate.serve.refusal import RefusalError
-from headgate.serve.telling import Telling
+from headgate.serve.served import Served
 from headgate.serve.violations import header as notice_header
 
 INLINE_ROWS = 2000
 """More rows than this are computed in a thread, so that small requests need not wait for them."""
 MOST_SAID = 100
 """Distinct errors written to stderr; a counter has the rest."""
-
-
-class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one model is served with."""
-
-    door: Door
-    predictor: Predictor
-    meters: Meters
-    faults: FaultPlan
-    recorder: Recorder | DividedRecorder | None
-    background: Background = msgspec.field(default_factory=Background)
-    """What looks at answers that were given: no request waits for it."""
-    telling: Telling | None = None
-    """Who takes labels; none: nobody, for no answers are logged."""
-    documents: Mapping[str, Callable[[], bytes]] = msgspec.field(default_factory=dict)
-    """JSON of what was seen, by path."""
 
 
 class App:

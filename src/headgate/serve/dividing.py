@@ -9,12 +9,12 @@ import msgspec
 from headgate.errors import PermanentError
 from headgate.models.loading import load
 from headgate.names import Digest, did_you_mean, digest, name
-from headgate.serve.app import Served
 from headgate.serve.division import CONTROL, NAMES, TREATMENT, UNASSIGNED, Division
 from headgate.serve.experiment import ControlOnly, Divided, DividedRecorder, ExperimentOptions
 from headgate.serve.log import Assignment, Segment
 from headgate.serve.predictor import Predictor
 from headgate.serve.recorder import Recorder
+from headgate.serve.served import Served
 
 
 class LogOptions(NamedTuple):

@@ -5,7 +5,8 @@ import msgspec
 from headgate.names import digest
 from headgate.serve.app import App
 from headgate.serve.body import Receive, Scope, Send
-from headgate.serve.process import ServeOptions, prepare
+from headgate.serve.options import ServeOptions
+from headgate.serve.preparing import prepare
 
 
 class Mounted:

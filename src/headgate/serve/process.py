@@ -11,84 +11,26 @@ import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import msgspec
 import uvicorn
 
 from headgate.adapters.durable import replace_file
 from headgate.errors import PermanentError, TransientError
-from headgate.features import FeatureFunction
-from headgate.models.loading import load as load_model
-from headgate.names import Digest, digest, short
-from headgate.serve.app import App, Served
+from headgate.names import digest
+from headgate.serve.app import App
 from headgate.serve.connection import Connection
-from headgate.serve.dividing import LogOptions, divided
-from headgate.serve.door import Door
-from headgate.serve.experiment import ExperimentOptions
-from headgate.serve.faults import FaultPlan
-from headgate.serve.limits import Limits
-from headgate.serve.log import Segment
-from headgate.serve.meters import Meters
-from headgate.serve.observing import ShadowOptions, observe
-from headgate.serve.predictor import Predictor
-from headgate.serve.recorder import Recorder
-from headgate.serve.telling import telling_of
+from headgate.serve.options import ServeOptions
+from headgate.serve.preparing import prepare
 from headgate.serve.watched import app_of
-from headgate.specs.contract import Contract
 from headgate.specs.environment import Faults
-from headgate.specs.reading import read
-from headgate.specs.service import Service
 
 if TYPE_CHECKING:
     from headgate.serve.grpc.listener import Listener
 
 RETRY_SECONDS = 0.2
 """How soon log lines that the disk refused are tried again where every answer is written at once."""
-
-
-class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one server process is run."""
-
-    model: Path
-    """The package's folder."""
-    sha256: str
-    """What Git says the package is."""
-    service_file: Path
-    """service.yaml; the contract and the owner's features function are found beside it."""
-    host: str = "127.0.0.1"
-    port: int = 0
-    """0: any free one; the ready file says which."""
-    grpc_port: int | None = None
-    """Where V2 is answered over gRPC too; 0: any free one, none: nowhere."""
-    ready_file: Path | None = None
-    """Written once requests are answered: {"port", "pid", "model", "at"}, and "grpc_port" where there is one."""
-    log_dir: Path | None = None
-    """Where predictions are logged; none: they are not."""
-    reference: Path | None = None
-    """The model's drift reference, in whose bins answered rows are counted; none: in bins made from the contract."""
-    shadow: ShadowOptions | None = None
-    experiment: ExperimentOptions | None = None
-    price_per_hour: float | None = None
-    """Of this server, in any currency: the metrics then say what 1,000 predictions cost."""
-    traces: str | None = None
-    """Where spans are sent, as `http://collector:4318/v1/traces`; none: there are none."""
-    log_requests: bool = False
-    """Write a line of JSON to stderr for each prediction; never what was in it."""
-    threads: int = 1
-    faults: Faults = Faults()
-    exit_with_parent: bool = False
-    """End when stdin does, as it does when the process that holds its other end ends in any way."""
-    limits: Limits = Limits()
-    flush_seconds: float = 0.2
-    """A killed process loses at most this much of its prediction log; 0: what is answered is written first."""
-    linger_seconds: float = 0.5
-    """After SIGTERM not ready any more, yet answering, while routers take note."""
-    drain_seconds: float = 20.0
-    """Then requests have this long to end."""
 
 
 def run(options: ServeOptions) -> None:
@@ -105,76 +47,6 @@ def run(options: ServeOptions) -> None:
         server.run(sockets=[listening])
     finally:
         listening.close()
-
-
-def prepare(options: ServeOptions, sha256: Digest) -> Served:
-    """Return everything that is served, verified and warm."""
-    loaded = load_model(options.model, sha256, options.threads)
-    spec = read(options.service_file, Service)
-    folder = options.service_file.parent
-    contract = read(folder / spec.contract, Contract)
-    if loaded.signature.service != spec.service:
-        raise PermanentError(
-            f"the model is one of service {loaded.signature.service!r}, and {options.service_file.name} describes "
-            f"{spec.service!r}",
-            next_step="serve it with its own service.yaml",
-        )
-    door = Door(contract, spec)
-    predictor = Predictor(loaded, spec, features_function(spec, folder), door)
-    if cold := predictor.warm_up(contract, list(door.types)):
-        sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
-    meters = Meters(spec.service, short(sha256))
-    meters.registry.register(door.violations)
-    background, documents = observe(
-        predictor,
-        contract,
-        meters,
-        reference=options.reference,
-        shadow=options.shadow,
-        price_per_hour=options.price_per_hour,
-    )
-    served = Served(
-        door=door,
-        predictor=predictor,
-        meters=meters,
-        faults=FaultPlan(options.faults),
-        recorder=recorder_of(options, segment_of(predictor, door, sha256)),
-        telling=telling_of(contract, spec, options.log_dir),
-        background=background,
-        documents=documents,
-    )
-    if options.experiment is None:
-        return served
-    log = LogOptions(options.log_dir, at_once=options.flush_seconds == 0)
-    return divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
-
-
-def features_function(spec: Service, folder: Path) -> FeatureFunction | None:
-    """Return the owner's own function, None where every column is a feature as it is."""
-    if spec.data.features is None:
-        return None
-    from headgate.adapters.usercode import load  # noqa: PLC0415 - most servers run no code but ours
-
-    return load(spec.data.features, folder)
-
-
-def recorder_of(options: ServeOptions, segment: Segment) -> Recorder | None:
-    if options.log_dir is None:
-        return None
-    return Recorder(options.log_dir, segment, at_once=options.flush_seconds == 0)
-
-
-def segment_of(predictor: Predictor, door: Door, sha256: Digest) -> Segment:
-    spec, signature = predictor.spec, predictor.loaded.signature
-    return Segment(
-        service=spec.service,
-        model=sha256,
-        task=signature.task,
-        classes=signature.classes if signature.task == "multiclass" else (),
-        time=spec.data.time,
-        id=spec.data.id,
-        columns=door.types,
-    )
 
 
 class Server(uvicorn.Server):

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import msgspec
 
 from headgate.names import short
-from headgate.serve.app import App, Served
+from headgate.serve.app import App
 from headgate.serve.body import Receive, Scope, Send
 from headgate.serve.limits import Limits
+from headgate.serve.served import Served
 
 Write = Callable[[str], Any]
 MOST_CHARACTERS = 100

@@ -13,7 +13,8 @@ from headgate.drift.sketch import Sketch
 from headgate.models.loading import load
 from headgate.records.codec import decode, encode
 from headgate.records.live import DriftReport
-from headgate.serve.process import ServeOptions, prepare
+from headgate.serve.options import ServeOptions
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode as decode_request
 from unit.cli.terminal import Terminal, orders
 

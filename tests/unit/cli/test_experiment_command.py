@@ -10,7 +10,8 @@ from headgate.cli.wiring import open_project
 from headgate.models import package
 from headgate.records.comparison import ExperimentReport
 from headgate.serve.experiment import ExperimentOptions
-from headgate.serve.process import ServeOptions, prepare
+from headgate.serve.options import ServeOptions
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode
 from unit.cli.terminal import Terminal, orders
 

@@ -11,7 +11,8 @@ from headgate.models import package
 from headgate.records.comparison import ShadowReport
 from headgate.serve.background import pause
 from headgate.serve.observing import ShadowOptions, shadow_of
-from headgate.serve.process import ServeOptions, prepare
+from headgate.serve.options import ServeOptions
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode
 from unit.cli.terminal import Terminal, orders
 

@@ -23,7 +23,7 @@ from headgate.score.batch import Scored, score
 from headgate.score.parts import Parts, Share, plan_of
 from headgate.serve.door import Door
 from headgate.serve.predictor import Predictor
-from headgate.serve.process import features_function
+from headgate.serve.preparing import features_function
 from headgate.specs.contract import Contract
 from headgate.specs.reading import read
 from headgate.specs.service import Service

@@ -18,14 +18,14 @@ from headgate.errors import PermanentError
 from headgate.names import Name
 from headgate.records.codec import decode, encode
 from headgate.records.comparison import ExperimentReport
-from headgate.serve.app import Served
 from headgate.serve.division import CONTROL, TREATMENT, UNASSIGNED, Division
 from headgate.serve.experiment import Divided, ExperimentOptions
 from headgate.serve.experimented import Arms, mismatch, read_arms, report
 from headgate.serve.log import Assignment, read
 from headgate.serve.predictor import Predictor
-from headgate.serve.process import prepare
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode as decode_request
+from headgate.serve.served import Served
 from headgate.specs.reading import parse
 from headgate.specs.service import Service
 from unit.serve.running import SERVICE_YAML, World, changed, refused, rides, running, world

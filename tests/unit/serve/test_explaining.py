@@ -17,7 +17,7 @@ from headgate.models.packed import FILES, Packed
 from headgate.names import Digest
 from headgate.serve.experiment import ExperimentOptions
 from headgate.serve.explaining import contributions_of
-from headgate.serve.process import prepare
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode
 from headgate.serve.refusal import RefusalError
 from unit.serve.running import World, changed, rides, running, world

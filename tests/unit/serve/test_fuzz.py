@@ -21,7 +21,7 @@ from headgate.serve.dialect import Dialect
 from headgate.serve.grpc.listener import Call
 from headgate.serve.grpc.messages import InferRequest
 from headgate.serve.limits import Limits
-from headgate.serve.process import prepare
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import Request
 from headgate.serve.refusal import RefusalError
 from unit.serve.fuzzing import Mutator, packed

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from headgate.serve.app import App
 from headgate.serve.limits import Limits
-from headgate.serve.process import prepare
+from headgate.serve.preparing import prepare
 from unit.serve.running import Running, rides, running, world
 
 DOCUMENT = Path(__file__).parents[3] / "serving" / "openapi.yaml"

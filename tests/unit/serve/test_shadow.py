@@ -16,13 +16,13 @@ from headgate.errors import PermanentError
 from headgate.models.loading import load
 from headgate.records.codec import decode, encode
 from headgate.records.comparison import ShadowReport
-from headgate.serve.app import Served
 from headgate.serve.background import Background, pause
 from headgate.serve.batching import Waiting
 from headgate.serve.observing import ShadowOptions, shadow_of
 from headgate.serve.pairs import read_pairs
-from headgate.serve.process import prepare
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode as decode_request
+from headgate.serve.served import Served
 from headgate.serve.shadow import Shadow, decisions
 from headgate.serve.shadowed import report
 from unit.serve.running import World, changed, rides, running, world

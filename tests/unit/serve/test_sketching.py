@@ -28,11 +28,11 @@ from headgate.records.codec import decode, encode
 from headgate.records.codec import digest as digest_of
 from headgate.records.dataset import Window
 from headgate.serve import bins
-from headgate.serve.app import Served
 from headgate.serve.background import Background, pause
 from headgate.serve.batching import Waiting
-from headgate.serve.process import prepare
+from headgate.serve.preparing import prepare
 from headgate.serve.protocol import decode as decode_request
+from headgate.serve.served import Served
 from headgate.serve.sketch_metrics import SketchMetrics
 from headgate.serve.sketching import MOST_DAYS, Sketching
 from headgate.specs.drift import Drift
