@@ -140,9 +140,9 @@ containers:
     resources: {{- include "headgate.resources" . | nindent 6 }}
     startupProbe:
       httpGet: {path: /v2/health/ready, port: 8080}
-      periodSeconds: 2
+      periodSeconds: 1
       timeoutSeconds: 2
-      failureThreshold: 120
+      failureThreshold: 240
     readinessProbe:
       httpGet: {path: /v2/health/ready, port: 8080}
       periodSeconds: 2

@@ -58,20 +58,25 @@ def ring(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Installe
     folder: Path = tmp_path_factory.mktemp("repositories") / "env"
     installed = install(cluster, "flights", folder)
     deploy_receiver(installed)
+    if was_live(installed):
+        at_rest(installed)
     return installed
+
+
+def was_live(ring: Installed) -> bool:
+    return any(tag.startswith(f"live/prod/{ring.service}/") for tag in ring.gitea.tags("env"))
 
 
 @pytest.fixture(scope="session")
 def live(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The model that is live: on a new cluster the first one, through the ring."""
     folder = tmp_path_factory.mktemp("checkouts")
-    if not any(tag.startswith("live/prod/") for tag in ring.gitea.tags("env")):
+    if not was_live(ring):
         _, pull = through_git(ring, folder / "flights", "2013-04-01")
         ring.gitea.merge("env", pull["number"])
         model = model_of(pull)
         wait(lambda: healthy(ring, model), f"{model} to be live", 300, partial(ring.cluster.look, MODELS))
         wait(lambda: f"live/prod/{ring.service}/1" in ring.gitea.tags("env"), "the first live tag", 60)
-    at_rest(ring)
     version = ring.gitea.checkout("env", folder / "env") / "env" / "prod" / ring.service / "version.yaml"
     return parse(version.read_text(), Version, version.name).model.sha256[:12]
 

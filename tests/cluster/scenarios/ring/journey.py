@@ -10,6 +10,8 @@ from cluster.scenarios.ring.people import a_request, model_repo
 from cluster.scenarios.ring.traffic import Traffic
 from cluster.scenarios.ring.waiting import wait
 
+AGAIN = ("--subresource=status", "--type=merge", '--patch={"status": {"abort": false}}')
+
 
 def workflow_of(ring: Installed, commit: str) -> dict[str, Any] | None:
     """Return the Workflow that runs a commit."""
@@ -62,10 +64,12 @@ def model_of(pull: dict[str, Any]) -> str:
 
 
 def at_rest(ring: Installed) -> None:
-    """Wait until Argo CD has seen the env repo as it is now, with requests for a canary that this brought."""
+    """Wait until Argo CD has seen the env repo as it is now, with requests for a canary that a changed chart brings."""
     ring.cluster.kubectl(
         "-n", "argocd", "annotate", "--overwrite", *application(ring), "argocd.argoproj.io/refresh=normal"
     )
+    if rollout(ring).get("abort"):  # one that nobody asked anything, and that so came to its deadline: once more
+        ring.cluster.kubectl("-n", MODELS, "patch", "rollout", ring.service, *AGAIN)
     router, path = ring.cluster.site.address("traefik"), f"/v2/models/{ring.service}/infer"
     with Traffic(router, ring.host, path, a_request()).flowing():
         wait(partial(rests, ring), "the service to come to rest", 600, partial(ring.cluster.look, MODELS))
