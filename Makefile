@@ -103,6 +103,17 @@ e2e-chaos: $(NEW) ## Play the one that kills every controller at every point, an
 	HEADGATE_E2E=chaos $(PLAY) $(SCENARIOS)/test_chaos.py
 	@$(DONE)
 
+# The peers have a Python of their own: kserve needs a pandas older than ours.
+PEERS := bench/serve/peers/.venv
+$(PEERS)/.synced: bench/serve/peers/requirements.txt $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(PEERS)/bin/python $<
+	@touch $@
+
+.PHONY: bench-serve
+bench-serve: $(PEERS)/.synced ## Measure the inference server beside its peers; writes bench/RESULTS.md (needs wrk and two cores)
+	$(BIN)/python -m bench.serve
+
 .PHONY: image
 image: ## Build the container image headgate:dev (needs docker)
 	docker build --tag headgate:dev .
