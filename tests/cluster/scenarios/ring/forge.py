@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from cluster.live import NAMES, Cluster
+from cluster.scenarios.ring.waiting import wait
 
 ORGANISATION = "ml"
 IDENTITY = ("-c", "user.name=Ada", "-c", "user.email=ada@example.test")
@@ -110,8 +111,14 @@ class Gitea:
         return list(self.ask("GET", f"repos/{ORGANISATION}/{repository}/pulls?state=all&sort=newest&limit=50"))
 
     def merge(self, repository: str, number: int) -> None:
-        """Merge as a reviewer does."""
-        self.ask("POST", f"repos/{ORGANISATION}/{repository}/pulls/{number}/merge", {"Do": "merge"})
+        """Merge as a reviewer does: again, while Gitea still looks whether it can be merged (405)."""
+        pull = f"repos/{ORGANISATION}/{repository}/pulls/{number}"
+
+        def merged() -> bool:
+            self.ask("POST", f"{pull}/merge", {"Do": "merge"}, allowed=(405,))
+            return bool(self.ask("GET", pull)["merged"])
+
+        wait(merged, f"pull request {number} to be merged", 30)
 
     def tags(self, repository: str) -> list[str]:
         """Return the names of all tags."""
