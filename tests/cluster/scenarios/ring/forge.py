@@ -122,7 +122,8 @@ class Gitea:
 
     def tags(self, repository: str) -> list[str]:
         """Return the names of all tags."""
-        return [str(one["name"]) for one in self.ask("GET", f"repos/{ORGANISATION}/{repository}/tags?limit=50")]
+        listed = git(Path("/"), "ls-remote", "--refs", "--tags", self.url(repository))  # the API gives fifty at a time
+        return [line.partition("refs/tags/")[2] for line in listed.splitlines()]
 
     def inside(self, repository: str) -> str:
         """Return the URL by which pods clone a repository."""
