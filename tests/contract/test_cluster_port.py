@@ -17,6 +17,7 @@ NAMESPACE = "prod"
 LABELS = {"app.kubernetes.io/part-of": "headgate"}
 GROUP = ("argoproj.io", "v1alpha1", NAMESPACE)
 AT = "2026-03-02T09:00:00Z"
+pytestmark = pytest.mark.xdist_group("an API server for the port")
 
 
 def order(name: str = "ct-flights-0a59c87ca54d") -> Order:

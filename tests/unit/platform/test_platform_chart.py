@@ -22,7 +22,7 @@ from headgate.specs.receiver import Receiver
 from manifests.validating import problems, schemas
 from unit.chart.rendering import helm
 
-pytestmark = pytest.mark.timeout(900)  # the first test may have to build Helm
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("platform chart")]  # the first may have to build Helm
 
 ROOT = Path(__file__).parents[3]
 CHARTS = ROOT / CHART

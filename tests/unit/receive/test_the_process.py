@@ -25,6 +25,7 @@ from unit.receive.world import START, A, World, room
 
 RECEIVE = (sys.executable, "-m", "headgate", "receive", "--config")
 GROUP = ("argoproj.io", "v1alpha1", "prod", "workflows")
+pytestmark = pytest.mark.xdist_group("an API server for the receiver")
 
 
 @pytest.fixture(scope="module")
