@@ -313,7 +313,11 @@ def test_merging_a_closed_or_unknown_pull_request_is_refused(forge: Forge) -> No
 
 
 @pytest.mark.parametrize(
-    ("state", "context"), [("pending", "headgate/canary"), ("failure", "headgate/canary/prod/flights")]
+    ("state", "context"),
+    [
+        pytest.param("pending", "headgate/canary", marks=pytest.mark.full),
+        ("failure", "headgate/canary/prod/flights"),
+    ],
 )
 def test_a_running_or_failed_canary_bars_promotions_of_its_service(forge: Forge, state: str, context: str) -> None:
     """Another service, a revert, and the same service afterwards are not barred."""

@@ -148,7 +148,7 @@ def test_mlflow_told_by_a_killed_process_is_told_once(at: int, calm: Calm, tmp_p
     same(expected, workspace)
 
 
-@pytest.mark.parametrize("name", ["collect", "train"])
+@pytest.mark.parametrize("name", [pytest.param("collect", marks=pytest.mark.full), "train"])
 def test_ctrl_c_ends_a_command_with_130_and_the_same_command_goes_on(name: str, calm: Calm, tmp_path: Path) -> None:
     """Nothing is left behind, and the person is told that nothing is lost."""
     hop, workspace = by_hand(calm)[name], tmp_path / "workspace"

@@ -141,7 +141,9 @@ def ask(url: str, folder: Path, rows: pl.DataFrame) -> dict[str, Any]:
         return {output["name"]: output["data"] for output in json.load(answer)["outputs"]}
 
 
-@pytest.mark.parametrize("task", CASES)
+@pytest.mark.parametrize(
+    "task", ["binary", *(pytest.param(each, marks=pytest.mark.full) for each in CASES if each != "binary")]
+)
 def test_own_rows_become_a_model_that_answers(task: str, tmp_path: Path) -> None:
     """From a file to answers over HTTP, which are the notebook's: five commands."""
     case = CASES[task]()

@@ -397,7 +397,7 @@ def by_package(made: World) -> tuple[object, ...]:
     return "--model", made.model, "--sha256", made.sha256
 
 
-@pytest.mark.parametrize("rejected", [False, True])
+@pytest.mark.parametrize("rejected", [pytest.param(False, marks=pytest.mark.full), True])
 def test_killed_by_sigkill_anywhere_the_command_goes_on(made: World, rejected: bool) -> None:
     """Again and again until it is done: never half a file, no row twice, none missing."""
     rows = rides(30_000).with_columns(seats=pl.col("rider") % (9 + rejected))
