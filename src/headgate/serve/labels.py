@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +17,11 @@ import polars as pl
 
 from headgate.adapters.durable import write_all
 from headgate.contract.request import problem_of
-from headgate.errors import PermanentError
 from headgate.features import ids
 from headgate.names import Name, did_you_mean
 from headgate.records.dataset import Window
 from headgate.serve.door import DTYPES, TIMES, stamps_of
+from headgate.serve.lines import read_lines
 from headgate.serve.log import STORED, day_of, days_of
 from headgate.serve.refusal import RefusalError, quoted
 from headgate.specs.contract import Column, ColumnType, Contract
@@ -210,19 +209,14 @@ def files(log_dir: Path, window: Window | None) -> list[Path]:
 
 def read_file(path: Path) -> pl.DataFrame | None:
     """Return one file's labels; a torn last line is left out, a file torn in its first line is empty."""
-    head, _, lines = path.read_bytes().partition(b"\n")
-    lines = lines[: lines.rfind(b"\n") + 1]
-    if not lines:
-        return None
-    try:
-        segment = msgspec.json.decode(head, type=LabelSegment)
-        packed = pl.read_ndjson(BytesIO(lines), schema=schema_of(segment))
-    except (msgspec.DecodeError, pl.exceptions.PolarsError) as err:
-        raise PermanentError(
-            f"label log {str(path)!r} is damaged: {str(err)[:200]}",
-            next_step="move the file away; its labels then count as never told",
-        ) from err
-    return packed.explode("id", "label", "time", KNOWN_AT)
+    read = read_lines(
+        path,
+        LabelSegment,
+        schema_of,
+        what="label log",
+        next_step="move the file away; its labels then count as never told",
+    )
+    return read[1].explode("id", "label", "time", KNOWN_AT) if read else None
 
 
 def schema_of(segment: LabelSegment) -> pl.Schema:

@@ -8,7 +8,6 @@ line, which the reader leaves out.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +15,10 @@ import msgspec
 import polars as pl
 
 from headgate.contract.times import inside
-from headgate.errors import PermanentError
 from headgate.features import ids
 from headgate.names import Digest, Name
 from headgate.records.dataset import Window
+from headgate.serve.lines import read_lines
 from headgate.specs.contract import ColumnType
 from headgate.specs.service import Data, Label, Service, Task
 
@@ -118,19 +117,14 @@ def day_text(day: int) -> str:
 
 def read_segment(path: Path) -> pl.DataFrame | None:
     """Return one file's rows; a torn last line is left out, a file torn in its first line is empty."""
-    head, _, lines = path.read_bytes().partition(b"\n")
-    lines = lines[: lines.rfind(b"\n") + 1]
-    if not lines:
-        return None
-    try:
-        segment = msgspec.json.decode(head, type=Segment)
-        packed = pl.read_ndjson(BytesIO(lines), schema=schema_of(segment))
-    except (msgspec.DecodeError, pl.exceptions.PolarsError) as err:
-        raise PermanentError(
-            f"prediction log {str(path)!r} is damaged: {str(err)[:200]}",
-            next_step="move the file away; its predictions then count as never made",
-        ) from err
-    return rows_of(packed, segment)
+    read = read_lines(
+        path,
+        Segment,
+        schema_of,
+        what="prediction log",
+        next_step="move the file away; its predictions then count as never made",
+    )
+    return rows_of(read[1], read[0]) if read else None
 
 
 def schema_of(segment: Segment) -> pl.Schema:

@@ -6,7 +6,6 @@ most tears the last line, which the reader leaves out.
 
 import os
 import time
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from headgate.features import ids
 from headgate.models.loading import Predictions
 from headgate.names import Digest, Name, short
 from headgate.serve.door import Admitted
+from headgate.serve.lines import read_lines
 from headgate.specs.service import Service, Task
 
 MOST_BYTES = 256 << 20
@@ -103,17 +103,14 @@ def read_pairs(folder: Path) -> tuple[PairsHead, pl.DataFrame]:
 
 
 def read_file(path: Path) -> tuple[PairsHead, pl.DataFrame] | None:
-    first, _, lines = path.read_bytes().partition(b"\n")
-    lines = lines[: lines.rfind(b"\n") + 1]
-    if not lines:
+    read = read_lines(path, PairsHead, schema_of, what="log of pairs", next_step="move the file away")
+    if read is None:
         return None
-    try:
-        head = msgspec.json.decode(first, type=PairsHead)
-        score: pl.DataType = pl.List(pl.Float64) if head.task == "multiclass" else pl.Float64()
-        kinds = {"id": pl.String(), "time": pl.Int64(), "cluster": pl.String(), "champion": score, "shadow": score}
-        packed = pl.read_ndjson(BytesIO(lines), schema={name: pl.List(kind) for name, kind in kinds.items()})
-    except (msgspec.DecodeError, pl.exceptions.PolarsError) as err:
-        raise PermanentError(
-            f"log of pairs {str(path)!r} is damaged: {str(err)[:200]}", next_step="move the file away"
-        ) from err
-    return head, packed.explode(list(kinds)).with_columns(pl.col("time").cast(pl.Datetime("us")))
+    head, packed = read
+    return head, packed.explode(packed.columns).with_columns(pl.col("time").cast(pl.Datetime("us")))
+
+
+def schema_of(head: PairsHead) -> pl.Schema:
+    score: pl.DataType = pl.List(pl.Float64) if head.task == "multiclass" else pl.Float64()
+    kinds = {"id": pl.String(), "time": pl.Int64(), "cluster": pl.String(), "champion": score, "shadow": score}
+    return pl.Schema({name: pl.List(kind) for name, kind in kinds.items()})
