@@ -37,7 +37,7 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         write_synced(descriptor, content)
         part.replace(path)
-        sync_folder(path.parent)
+        sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
         os.close(descriptor)
@@ -103,7 +103,7 @@ def copy_synced(source: Path, target: Path) -> None:
             copy_synced(path, target / path.name)
         else:
             copy_file(path, target / path.name)
-    sync_folder(target)
+    sync(target)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -126,9 +126,9 @@ def copy_file(source: Path, target: Path) -> None:
             os.close(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

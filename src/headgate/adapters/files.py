@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from headgate.adapters.durable import clean, copy_synced, sync_folder, temporary, write_synced
+from headgate.adapters.durable import clean, copy_synced, sync, temporary, write_synced
 from headgate.errors import PermanentError, TransientError, speaking
 from headgate.names import DIGEST_PATTERN, Uri, short
 from headgate.records.codec import digest_of
@@ -46,7 +46,7 @@ class FileStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 os.link(temp, target)
-            sync_folder(target.parent)
+            sync(target.parent)
 
     def get(self, uri: Uri) -> bytes:
         """Return what was kept; PermanentError when nothing was."""
@@ -78,7 +78,7 @@ class FileStore:
             except OSError:
                 if not target.is_dir():
                     raise
-            sync_folder(target.parent)
+            sync(target.parent)
 
     def folder(self, uri: Uri) -> Path:
         """Return the kept folder, its manifest checked; TransientError while it is not (yet) there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headgate.adapters.bucket import Bucket
-from headgate.adapters.durable import clean, remove, sync_folder, temporary
+from headgate.adapters.durable import clean, remove, sync, temporary
 from headgate.adapters.files import MANIFEST, TEMPS, is_plain
 from headgate.errors import PermanentError, TransientError, UsageError, speaking
 from headgate.names import DIGEST_PATTERN, Digest, DigestField, Uri, short
@@ -149,7 +149,7 @@ class S3Store:
             except OSError:  # another process was first; a folder without manifest is a person's
                 if not (target / MANIFEST).is_file():
                     raise
-            sync_folder(target.parent)
+            sync(target.parent)
 
     def fetch(self, uri: Uri, path: str, expected: Digest, into: Path) -> None:
         """Copy one file; what came otherwise is fetched once more, as the way may have garbled it."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from headgate.adapters.durable import remove, replace_file, sync_folder
+from headgate.adapters.durable import remove, replace_file, sync
 from headgate.errors import PermanentError, TransientError, speaking
 from headgate.names import Digest
 from headgate.records.codec import digest_of
@@ -197,9 +197,9 @@ class Parts:
         made = self.folder / f"whole.{target.name}"
         with speaking(f"write {str(target)!r}"):
             rows.sink_parquet(made, maintain_order=True)
-            sync_file(made)
+            sync(made)
             made.replace(target)
-            sync_folder(target.parent)
+            sync(target.parent)
         return count
 
     def scores(self, number: int) -> Path:
@@ -228,14 +228,6 @@ def locked(descriptor: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def refuse_same(source: Path, target: Path) -> None:

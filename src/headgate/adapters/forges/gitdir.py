@@ -9,7 +9,7 @@ from pathlib import Path
 import pygit2
 from msgspec.structs import replace
 
-from headgate.adapters.durable import sync_folder
+from headgate.adapters.durable import sync
 from headgate.adapters.forges.gitdata import contents, merging, opening, pulls, refs, statuses, trees
 from headgate.adapters.forges.gitdata.access import held, opened, reading, translating, writing
 from headgate.errors import PermanentError
@@ -54,7 +54,7 @@ class GitDir:
                     repo.config["core.fsync"] = "all"
                 cls(partial, author, clock).commit(edits, "Begin: what should run, and where\n", None)
                 partial.rename(path)
-                sync_folder(path.parent)
+                sync(path.parent)
         return cls(path, author, clock)
 
     def head(self, branch: str = "main") -> Commit | None:
