@@ -83,7 +83,7 @@ cluster-down: $(STAMP) ## End it and take away every trace of it
 # HEADGATE_E2E_CLUSTER names a context of your own KUBECONFIG: nothing is started there and no process ended; see tests/cluster/README.md.
 SCENARIOS := tests/cluster/scenarios
 SMOKE := $(addprefix $(SCENARIOS)/,test_push_to_live.py test_bad_canary.py test_drift.py)
-PLAY := $(BIN)/python -m pytest --confcutdir=tests/cluster -p no:cacheprovider -q
+PLAY := $(BIN)/python -m pytest --confcutdir=tests/cluster -p no:cacheprovider -v
 NEW := $(if $(HEADGATE_E2E_CLUSTER),$(STAMP),cluster-down)
 DONE := $(if $(HEADGATE_E2E_CLUSTER),true,PYTHONPATH=tests $(BIN)/python -m cluster down)
 

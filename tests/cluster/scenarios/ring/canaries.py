@@ -12,6 +12,7 @@ from cluster.scenarios.ring.install import Installed
 from cluster.scenarios.ring.journey import weight
 from cluster.scenarios.ring.small import Small, a_row
 from cluster.scenarios.ring.traffic import Traffic, failed, share
+from cluster.scenarios.ring.versions import reverts
 from cluster.scenarios.ring.waiting import wait
 from headgate.records.codec import decode
 from headgate.records.live import LiveTag
@@ -51,26 +52,25 @@ def steps_of(own: Small) -> dict[int, tuple[float, float]]:
     return steps
 
 
-def failing(own: Small, change: Callable[[], object]) -> Failed:
+def failing(own: Small, change: Callable[[], object], asked: Traffic | None = None) -> Failed:
     """Make a change that spoils answers, and wait until it is aborted, reverted and well again."""
     gitea, look = own.ring.gitea, partial(own.ring.cluster.look, own.space)
-    before = {one["number"] for one in gitea.pulls("env")}
-    tags = set(gitea.tags("env"))
+    before, tags = len(reverts(own)), set(gitea.tags("env"))
 
-    def reverts() -> list[dict[str, Any]]:
-        new = [one for one in gitea.pulls("env") if one["number"] not in before]
-        return [one for one in new if one["head"]["ref"].startswith(f"revert/{own.environment}/{own.name}/")]
+    def new() -> list[dict[str, Any]]:
+        found = reverts(own)
+        return found[: len(found) - before]
 
-    traffic = answers_of(own)
+    traffic = asked or answers_of(own)
     with traffic.flowing():
         change()
         aborted = wait(lambda: own.status().get("abort") and own.status(), "the abort", 180, look)
         back = wait(lambda: weight(own.status()) == 0 and time.time(), "traffic to be back", 30, look)
-        wait(lambda: reverts() and all(one["merged"] for one in reverts()), "the revert to be merged by rule", 60, look)
+        wait(lambda: [one["merged"] for one in new()] == [True], "the revert to be merged by rule", 60, look)
         wait(lambda: own.status()["phase"] == "Healthy", "the Rollout to be healthy", 120, look)
         settled = time.time()
         wait(lambda: time.time() > settled + 5 or None, "five seconds more", 10)
-    [revert] = reverts()
+    [revert] = new()
     seconds = datetime.fromisoformat(revert["created_at"]) - datetime.fromisoformat(aborted["abortedAt"])
     [tag] = [tag for tag in set(gitea.tags("env")) - tags if tag.startswith(f"aborted/{own.environment}/{own.name}/")]
     files = gitea.ask("GET", f"repos/{ORGANISATION}/env/pulls/{revert['number']}/files")
