@@ -17,7 +17,7 @@ from headgate.cli.wiring import Project, open_project
 from headgate.local.ring import Ring
 from headgate.local.traffic import Client, one_by_one
 from headgate.names import Name
-from headgate.serve.door import Door
+from headgate.serve.door.admission import Door
 
 DEADLINE_SECONDS = 60.0
 PROD = Name("prod")

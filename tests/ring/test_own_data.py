@@ -21,7 +21,7 @@ import pytest
 import headgate
 from headgate.cli.wiring import open_project
 from headgate.local.traffic import body
-from headgate.serve.door import Door
+from headgate.serve.door.admission import Door
 
 COMMAND = (sys.executable, "-m", "headgate")
 READY_SECONDS = 40.0

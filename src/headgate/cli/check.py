@@ -61,7 +61,7 @@ def attempt(name: str, step: Callable[[], T]) -> T:
 
 def contract(trial: Trial) -> str:
     """Check contract.yaml, and that it has what service.yaml names."""
-    from headgate.serve.door import Door
+    from headgate.serve.door.admission import Door
 
     door = Door(trial.project.contract, trial.project.spec)
     return f"{len(trial.project.contract.columns)} columns; a request carries {len(door.types)} inputs"
@@ -136,8 +136,8 @@ def request(trial: Trial) -> str:
     import msgspec
 
     from headgate.local.traffic import body
-    from headgate.serve.door import Door
-    from headgate.serve.protocol import Request
+    from headgate.serve.door.admission import Door
+    from headgate.serve.protocols.v2 import Request
     from headgate.serve.refusal import RefusalError
 
     project, few, loaded = trial.project, trial.few, trial.loaded

@@ -32,7 +32,7 @@ from headgate.local.traffic import Client
 from headgate.names import Name
 from headgate.records.change import Edit
 from headgate.records.live import RolloutState
-from headgate.serve.door import Door
+from headgate.serve.door.admission import Door
 from headgate.specs.environment import Serving
 
 app = typer.Typer(add_completion=False)

@@ -40,7 +40,7 @@ def experiment(
 ) -> None:
     """Say which arm of an experiment is better, at every look at once."""
     from headgate.cli.maturing import matured
-    from headgate.serve.experimented import read_arms, report
+    from headgate.serve.experiment.report import read_arms, report
 
     project = open_project(service, workspace)
     folder = log_dir or project.predictions(environment or project.live(None).environment)

@@ -24,7 +24,7 @@ from headgate.errors import PermanentError, UsageError
 from headgate.join import ID, Joined, closes_at, join
 from headgate.names import Name
 from headgate.records.dataset import Window
-from headgate.serve.log import read as read_log
+from headgate.serve.logs.prediction_log import read as read_log
 from headgate.wording import counted
 
 app = typer.Typer(add_completion=False)

@@ -14,7 +14,7 @@ from headgate.join import ID, KNOWN_AT, LABEL, TIME
 from headgate.names import did_you_mean
 from headgate.records.dataset import Window
 from headgate.score.admission import read as read_column
-from headgate.serve import labels
+from headgate.serve.logs import labels
 from headgate.specs.service import Service
 
 

@@ -61,7 +61,7 @@ def load(name: str, service: Path | str | None = None, workspace: Path | str | N
 def mount(name: str, service: Path | str | None, workspace: Path | str | None, log_dir: Path | str | None) -> "Mounted":
     """Return the live model behind its door, as an ASGI app."""
     from headgate.serve.mount import Mounted
-    from headgate.serve.options import ServeOptions
+    from headgate.serve.setup.options import ServeOptions
 
     project, record = find(name, service, workspace)
     return Mounted(

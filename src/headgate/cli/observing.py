@@ -26,9 +26,9 @@ from headgate.records.dataset import Window
 from headgate.records.judgement import Estimate, Evaluation
 from headgate.records.live import DriftReport, LabelledWindow, Signal, WindowMetric
 from headgate.records.model import Model
-from headgate.serve.door import inputs
-from headgate.serve.log import inputs_of
-from headgate.serve.log import read as read_log
+from headgate.serve.door.admission import inputs
+from headgate.serve.logs.prediction_log import inputs_of
+from headgate.serve.logs.prediction_log import read as read_log
 from headgate.stats.clustered import estimate
 from headgate.stats.metrics import Undefined, score
 

@@ -24,8 +24,8 @@ from headgate.names import digest, short
 from headgate.records.model import Model
 from headgate.score.batch import PART_ROWS, Scored, score
 from headgate.score.parts import WHOLE, Share, rejects_beside
-from headgate.serve.door import Door
-from headgate.serve.predictor import Predictor
+from headgate.serve.door.admission import Door
+from headgate.serve.model.predictor import Predictor
 
 app = typer.Typer(add_completion=False)
 SHOWN = 8

@@ -76,11 +76,11 @@ def serve(
     """Serve one verified model over the Open Inference Protocol V2."""
     # Read when polars is first imported: requests are small, and more threads only wait for one another.
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
-    from headgate.serve.experiment import ExperimentOptions
-    from headgate.serve.limits import Limits
-    from headgate.serve.observing import ShadowOptions
-    from headgate.serve.options import ServeOptions
+    from headgate.serve.door.limits import Limits
+    from headgate.serve.experiment.divided import ExperimentOptions
     from headgate.serve.process import run
+    from headgate.serve.setup.observers import ShadowOptions
+    from headgate.serve.setup.options import ServeOptions
 
     if bool(experiment) != bool(experiment_model):
         raise UsageError("--experiment and --experiment-model need each other", next_step="headgate serve --help")

@@ -30,8 +30,8 @@ def shadow(
 ) -> None:
     """Compare what a shadow would have answered with what was answered, in pairs."""
     from headgate.cli.maturing import matured
-    from headgate.serve.pairs import read_pairs
-    from headgate.serve.shadowed import report
+    from headgate.serve.shadow.pairs import read_pairs
+    from headgate.serve.shadow.report import report
 
     project = open_project(service, workspace)
     head, rows = read_pairs(pairs)

@@ -20,7 +20,7 @@ from headgate.records.change import PullRequest
 from headgate.records.codec import encode
 from headgate.records.live import Analysis, LiveTag
 from headgate.records.story import LookNote, PromotionNote, Requests, SplitNote, Story
-from headgate.serve.log import read as read_log
+from headgate.serve.logs.prediction_log import read as read_log
 from headgate.show.page.plots import evenly
 from headgate.specs.canary import Canary
 from headgate.stats.metrics import Undefined, score

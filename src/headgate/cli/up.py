@@ -113,8 +113,8 @@ def example_of(project: Project) -> bytes:
     import polars as pl
 
     from headgate.local.traffic import body
-    from headgate.serve.door import Door
-    from headgate.serve.predictor import example
+    from headgate.serve.door.admission import Door
+    from headgate.serve.model.predictor import example
 
     door = Door(project.contract, project.spec)
     rows = pl.DataFrame([example(name, project.contract.columns[name], 1) for name in door.datatypes])

@@ -177,7 +177,7 @@ class Project:
         folder = self.predictions(environment)
         if os.environ.get("HEADGATE_STORE"):
             from headgate.adapters.answers import bring, place
-            from headgate.serve.log import days_of
+            from headgate.serve.logs.prediction_log import days_of
 
             bring(self.store, place(environment, self.spec.service), folder, *days_of(window))
         return folder

@@ -13,7 +13,7 @@ from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
 from headgate.score.admission import Admission, admit, inputs_in
 from headgate.score.parts import WHOLE, Part, Parts, Share, plan_of, refuse_same
-from headgate.serve.predictor import Predictor, metadata_of
+from headgate.serve.model.predictor import Predictor, metadata_of
 
 PART_ROWS = 131_072
 """What a kill costs at most, and what is in memory at a time."""

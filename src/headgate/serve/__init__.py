@@ -1,1 +1,1 @@
-"""How does one verified model answer over HTTP? Protocol, door, model, log, counters: one process."""
+"""How does one verified model answer over HTTP and gRPC? Its rooms stand in layers, from protocols up to processes."""

@@ -3,10 +3,10 @@
 import msgspec
 
 from headgate.names import digest
-from headgate.serve.app import App
-from headgate.serve.body import Receive, Scope, Send
-from headgate.serve.options import ServeOptions
-from headgate.serve.preparing import prepare
+from headgate.serve.door.body import Receive, Scope, Send
+from headgate.serve.http.app import App
+from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.preparing import prepare
 
 
 class Mounted:

@@ -19,11 +19,11 @@ import uvicorn
 from headgate.adapters.durable import replace_file
 from headgate.errors import PermanentError, TransientError
 from headgate.names import digest
-from headgate.serve.app import App
-from headgate.serve.connection import Connection
-from headgate.serve.options import ServeOptions
-from headgate.serve.preparing import prepare
-from headgate.serve.watched import app_of
+from headgate.serve.http.app import App
+from headgate.serve.http.connection import Connection
+from headgate.serve.http.watched import app_of
+from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.preparing import prepare
 from headgate.specs.environment import Faults
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from headgate.adapters import answers
 from headgate.adapters.answers import Shipping, bring, place
 from headgate.adapters.files import FileStore
 from headgate.names import Digest, Name, Uri
-from headgate.serve.log import Segment, read
+from headgate.serve.logs.prediction_log import Segment, read
 
 SEGMENT = Segment(
     service=Name("orders"),

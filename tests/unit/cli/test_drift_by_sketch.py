@@ -13,9 +13,9 @@ from headgate.drift.sketch import Sketch
 from headgate.models.loading import load
 from headgate.records.codec import decode, encode
 from headgate.records.live import DriftReport
-from headgate.serve.options import ServeOptions
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode as decode_request
+from headgate.serve.protocols.v2 import decode as decode_request
+from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.preparing import prepare
 from unit.cli.terminal import Terminal, orders
 
 LATER = ("--as-of", "2100-01-01")

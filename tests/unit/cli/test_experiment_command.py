@@ -9,10 +9,10 @@ import pytest
 from headgate.cli.wiring import open_project
 from headgate.models import package
 from headgate.records.comparison import ExperimentReport
-from headgate.serve.experiment import ExperimentOptions
-from headgate.serve.options import ServeOptions
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode
+from headgate.serve.experiment.divided import ExperimentOptions
+from headgate.serve.protocols.v2 import decode
+from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.preparing import prepare
 from unit.cli.terminal import Terminal, orders
 
 

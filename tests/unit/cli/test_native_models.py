@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from headgate.cli.wiring import open_project
-from headgate.serve.options import ServeOptions
+from headgate.serve.setup.options import ServeOptions
 from unit.cli.terminal import Terminal, orders
 from unit.serve.running import running
 

@@ -9,11 +9,11 @@ import pytest
 from headgate.cli.wiring import open_project
 from headgate.models import package
 from headgate.records.comparison import ShadowReport
-from headgate.serve.background import pause
-from headgate.serve.observing import ShadowOptions, shadow_of
-from headgate.serve.options import ServeOptions
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode
+from headgate.serve.observers.background import pause
+from headgate.serve.protocols.v2 import decode
+from headgate.serve.setup.observers import ShadowOptions, shadow_of
+from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.preparing import prepare
 from unit.cli.terminal import Terminal, orders
 
 

@@ -10,7 +10,7 @@ import pytest
 from headgate.adapters.metrics_local import LocalMetrics, parse
 from headgate.errors import PermanentError, TransientError
 from headgate.ports import Count
-from headgate.serve.meters import Meters
+from headgate.serve.telemetry.meters import Meters
 
 STEP = datetime(2013, 7, 1, tzinfo=UTC)
 NEXT = STEP + timedelta(minutes=5)

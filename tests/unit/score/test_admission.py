@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from headgate.errors import PermanentError
 from headgate.score.admission import admit, inputs_in
-from headgate.serve import protocol as v2
-from headgate.serve.door import Door
+from headgate.serve.door.admission import Door
+from headgate.serve.protocols import v2
 from headgate.serve.refusal import RefusalError
 from headgate.specs.contract import Column, Contract
 from headgate.specs.service import Data, Label, Service

@@ -21,9 +21,9 @@ from headgate.errors import HeadgateError, PermanentError, TransientError, Usage
 from headgate.models.loading import load
 from headgate.score.batch import Scored, score
 from headgate.score.parts import Parts, Share, plan_of
-from headgate.serve.door import Door
-from headgate.serve.predictor import Predictor
-from headgate.serve.preparing import features_function
+from headgate.serve.door.admission import Door
+from headgate.serve.model.predictor import Predictor
+from headgate.serve.setup.preparing import features_function
 from headgate.specs.contract import Contract
 from headgate.specs.reading import read
 from headgate.specs.service import Service

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper
 from headgate.models import package
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name
-from headgate.serve.options import ServeOptions
+from headgate.serve.setup.options import ServeOptions
 
 EIGHT = datetime(2024, 5, 1, 8)  # noqa: DTZ001 - without an offset, as clients send it
 
@@ -191,7 +191,7 @@ def start(options: ServeOptions) -> subprocess.Popen[bytes]:
     """Start a server process with these options."""
     code = (
         "import sys, msgspec\n"
-        "from headgate.serve.options import ServeOptions\n"
+        "from headgate.serve.setup.options import ServeOptions\n"
         "from headgate.serve.process import run\n"
         "from headgate.errors import HeadgateError\n"
         "try: run(msgspec.json.decode(sys.argv[1], type=ServeOptions, dec_hook=lambda kind, value: kind(value)))\n"

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from headgate.models.loading import load
-from headgate.serve.limits import Limits
-from headgate.serve.log import inputs_of, read
+from headgate.serve.door.limits import Limits
+from headgate.serve.logs.prediction_log import inputs_of, read
 from unit.serve.running import EIGHT, Running, World, ask, changed, rides, running, tensor, world
 
 LIMITS = Limits(body_bytes=200_000, body_seconds=0.5)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.serve import binary
-from headgate.serve.door import Door
-from headgate.serve.limits import Limits
-from headgate.serve.log import inputs_of, read
-from headgate.serve.protocol import Output, Response
+from headgate.serve.door.admission import Door
+from headgate.serve.door.limits import Limits
+from headgate.serve.logs.prediction_log import inputs_of, read
+from headgate.serve.protocols import binary
+from headgate.serve.protocols.v2 import Output, Response
 from headgate.serve.refusal import RefusalError
 from headgate.specs.contract import Column, Contract
 from headgate.specs.reading import parse

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from built import built
+from headgate.serve.door.limits import Limits
 from headgate.serve.grpc.listener import CODES
-from headgate.serve.limits import Limits
 from unit.serve.running import Running, running, world
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.serve.limits import Limits
+from headgate.serve.door.limits import Limits
 from unit.serve.running import Running, ask, changed, rides, running, tensor, world
 
 INFER = "/v2/models/rides/infer"

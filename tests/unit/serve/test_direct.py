@@ -14,10 +14,10 @@ from headgate.features import compute
 from headgate.models.encoding import encode
 from headgate.models.signature import Feature, Signature
 from headgate.names import Name
-from headgate.serve.direct import direct
-from headgate.serve.door import Door
-from headgate.serve.layout import DATATYPES
-from headgate.serve.protocol import decode
+from headgate.serve.door.admission import Door
+from headgate.serve.model.direct import direct
+from headgate.serve.protocols.datatypes import DATATYPES
+from headgate.serve.protocols.v2 import decode
 from headgate.specs.contract import Column, ColumnType, Contract
 from headgate.specs.reading import parse
 from headgate.specs.service import Service

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from headgate.errors import PermanentError
-from headgate.serve.door import Door
-from headgate.serve.protocol import decode
+from headgate.serve.door.admission import Door
+from headgate.serve.protocols.v2 import decode
 from headgate.serve.refusal import RefusalError
 from headgate.specs.contract import Column, Contract
 from headgate.specs.reading import parse

@@ -18,14 +18,14 @@ from headgate.errors import PermanentError
 from headgate.names import Name
 from headgate.records.codec import decode, encode
 from headgate.records.comparison import ExperimentReport
-from headgate.serve.division import CONTROL, TREATMENT, UNASSIGNED, Division
-from headgate.serve.experiment import Divided, ExperimentOptions
-from headgate.serve.experimented import Arms, mismatch, read_arms, report
-from headgate.serve.log import Assignment, read
-from headgate.serve.predictor import Predictor
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode as decode_request
-from headgate.serve.served import Served
+from headgate.serve.experiment.divided import Divided, ExperimentOptions
+from headgate.serve.experiment.division import CONTROL, TREATMENT, UNASSIGNED, Division
+from headgate.serve.experiment.report import Arms, mismatch, read_arms, report
+from headgate.serve.logs.prediction_log import Assignment, read
+from headgate.serve.model.predictor import Predictor
+from headgate.serve.protocols.v2 import decode as decode_request
+from headgate.serve.setup.preparing import prepare
+from headgate.serve.setup.served import Served
 from headgate.specs.reading import parse
 from headgate.specs.service import Service
 from unit.serve.running import SERVICE_YAML, World, changed, refused, rides, running, world

@@ -15,11 +15,11 @@ from headgate.models import package
 from headgate.models.loading import load
 from headgate.models.packed import FILES, Packed
 from headgate.names import Digest
-from headgate.serve.experiment import ExperimentOptions
-from headgate.serve.explaining import contributions_of
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode
+from headgate.serve.experiment.divided import ExperimentOptions
+from headgate.serve.model.optional_outputs import contributions_of
+from headgate.serve.protocols.v2 import decode
 from headgate.serve.refusal import RefusalError
+from headgate.serve.setup.preparing import prepare
 from unit.serve.running import World, changed, rides, running, world
 from unit.serve.second import second
 

@@ -15,15 +15,15 @@ import msgspec
 import psutil
 import pytest
 
-from headgate.serve import binary
-from headgate.serve.app import App
-from headgate.serve.dialect import Dialect
+from headgate.serve.door.limits import Limits
 from headgate.serve.grpc.listener import Call
 from headgate.serve.grpc.messages import InferRequest
-from headgate.serve.limits import Limits
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import Request
+from headgate.serve.http.app import App
+from headgate.serve.protocols import binary
+from headgate.serve.protocols.dialect import Dialect
+from headgate.serve.protocols.v2 import Request
 from headgate.serve.refusal import RefusalError
+from headgate.serve.setup.preparing import prepare
 from unit.serve.fuzzing import Mutator, packed
 from unit.serve.running import Running, rides, running, world
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
+from headgate.serve.door.limits import Limits
 from headgate.serve.grpc.messages import SERVICE, InferRequest, InferResponse
-from headgate.serve.limits import Limits
 from headgate.specs.environment import Faults
 from unit.serve.running import Running, changed, refused, rides, running, tensor, world
 

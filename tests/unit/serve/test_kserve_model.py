@@ -24,7 +24,7 @@ from pathlib import Path
 from kserve import ModelServer
 from headgate.serve.kserve import model
 from headgate.serve.mount import Mounted
-from headgate.serve.options import ServeOptions
+from headgate.serve.setup.options import ServeOptions
 folder, sha256, file, port = sys.argv[1:]
 mounted = Mounted(ServeOptions(model=Path(folder), sha256=sha256, service_file=Path(file)))
 ModelServer(http_port=int(port), workers=1, enable_grpc=False).start([model(mounted)])

@@ -19,13 +19,13 @@ from headgate.adapters.files import FileStore
 from headgate.errors import PermanentError
 from headgate.names import Name
 from headgate.records.dataset import Window
-from headgate.serve.door import Door
-from headgate.serve.labels import Desk, LabelLog, LabelSegment, files, read
-from headgate.serve.log import read as read_log
-from headgate.serve.protocol import decode
-from headgate.serve.recorder import Recorder
+from headgate.serve.door.admission import Door
+from headgate.serve.logs.label_requests import Telling, telling_of
+from headgate.serve.logs.labels import Desk, LabelLog, LabelSegment, files, read
+from headgate.serve.logs.prediction_log import read as read_log
+from headgate.serve.logs.recorder import Recorder
+from headgate.serve.protocols.v2 import decode
 from headgate.serve.refusal import RefusalError
-from headgate.serve.telling import Telling, telling_of
 from headgate.specs.contract import Contract
 from headgate.specs.reading import parse
 from headgate.specs.service import Service

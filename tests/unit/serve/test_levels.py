@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from headgate.models.loading import load
-from headgate.serve.log import inputs_of, read
+from headgate.serve.logs.prediction_log import inputs_of, read
 from unit.serve.running import CONTRACT_YAML, Running, World, changed, rides, running, tensor, world
 
 SOFT = (

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from headgate.errors import PermanentError
 from headgate.models.loading import load
-from headgate.serve.limits import Limits
-from headgate.serve.log import read
+from headgate.serve.door.limits import Limits
+from headgate.serve.logs.prediction_log import read
 from headgate.serve.mount import Mounted
 from unit.serve.hosting import hosted
 from unit.serve.running import World, changed, rides, world

@@ -19,9 +19,9 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.routing import Route
 
-from headgate.serve.app import App
-from headgate.serve.limits import Limits
-from headgate.serve.preparing import prepare
+from headgate.serve.door.limits import Limits
+from headgate.serve.http.app import App
+from headgate.serve.setup.preparing import prepare
 from unit.serve.running import Running, rides, running, world
 
 DOCUMENT = Path(__file__).parents[3] / "serving" / "openapi.yaml"

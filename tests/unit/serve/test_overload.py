@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 import pytest
 
-from headgate.serve.limits import Limits
+from headgate.serve.door.limits import Limits
 from unit.serve.running import Running, ask, rides, running, world
 
 ATTACK = Path(__file__).parent / "attack.py"

@@ -15,10 +15,10 @@ from headgate.errors import PermanentError
 from headgate.features import ids
 from headgate.names import Digest, Name
 from headgate.records.dataset import Window
-from headgate.serve.door import Admitted, Door
-from headgate.serve.log import Segment, inputs_of, read, segments
-from headgate.serve.protocol import decode
-from headgate.serve.recorder import Recorder
+from headgate.serve.door.admission import Admitted, Door
+from headgate.serve.logs.prediction_log import Segment, inputs_of, read, segments
+from headgate.serve.logs.recorder import Recorder
+from headgate.serve.protocols.v2 import decode
 from headgate.specs.contract import Column, Contract
 from headgate.specs.reading import parse
 from headgate.specs.service import Service
@@ -212,7 +212,7 @@ def test_a_short_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
             raise OSError(28, "No space left on device")
         return write(descriptor, content[: len(content) // 2])
 
-    monkeypatch.setattr("headgate.serve.recorder.os.write", half)
+    monkeypatch.setattr("headgate.serve.logs.recorder.os.write", half)
     recorder.record(admitted(rides(1)), [0.2])
     recorder.flush()
     monkeypatch.undo()
@@ -224,7 +224,7 @@ def test_a_short_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_when_too_much_waits_requests_are_lost_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is finite; the count says what is missing."""
-    monkeypatch.setattr("headgate.serve.recorder.WAITING_BYTES", 500)
+    monkeypatch.setattr("headgate.serve.logs.recorder.WAITING_BYTES", 500)
     recorder = Recorder(tmp_path, segment())
 
     for _ in range(10):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.serve.limits import Limits
-from headgate.serve.log import read
+from headgate.serve.door.limits import Limits
+from headgate.serve.logs.prediction_log import read
 from headgate.specs.environment import Faults
 from unit.serve.running import Answer, Running, ask, refused, rides, running, world
 

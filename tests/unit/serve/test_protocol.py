@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.serve import protocol
+from headgate.serve.protocols import v2 as protocol
 from headgate.serve.refusal import RefusalError
 from unit.serve.running import tensor
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.serve.door.limits import Limits
+from headgate.serve.door.rate import MOST_CLIENTS, Rate
 from headgate.serve.grpc.messages import SERVICE, InferRequest
-from headgate.serve.limits import Limits
-from headgate.serve.rate import MOST_CLIENTS, Rate
 from headgate.serve.refusal import RefusalError
 from unit.serve.running import ask, rides, running, world
 

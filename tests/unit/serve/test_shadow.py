@@ -16,15 +16,15 @@ from headgate.errors import PermanentError
 from headgate.models.loading import load
 from headgate.records.codec import decode, encode
 from headgate.records.comparison import ShadowReport
-from headgate.serve.background import Background, pause
-from headgate.serve.batching import Waiting
-from headgate.serve.observing import ShadowOptions, shadow_of
-from headgate.serve.pairs import read_pairs
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode as decode_request
-from headgate.serve.served import Served
-from headgate.serve.shadow import Shadow, decisions
-from headgate.serve.shadowed import report
+from headgate.serve.observers.background import Background, pause
+from headgate.serve.observers.batching import Waiting
+from headgate.serve.protocols.v2 import decode as decode_request
+from headgate.serve.setup.observers import ShadowOptions, shadow_of
+from headgate.serve.setup.preparing import prepare
+from headgate.serve.setup.served import Served
+from headgate.serve.shadow.mirroring import Shadow, decisions
+from headgate.serve.shadow.pairs import read_pairs
+from headgate.serve.shadow.report import report
 from unit.serve.running import World, changed, rides, running, world
 from unit.serve.second import second
 

@@ -27,14 +27,14 @@ from headgate.names import Name
 from headgate.records.codec import decode, encode
 from headgate.records.codec import digest as digest_of
 from headgate.records.dataset import Window
-from headgate.serve import bins
-from headgate.serve.background import Background, pause
-from headgate.serve.batching import Waiting
-from headgate.serve.preparing import prepare
-from headgate.serve.protocol import decode as decode_request
-from headgate.serve.served import Served
-from headgate.serve.sketch_metrics import SketchMetrics
-from headgate.serve.sketching import MOST_DAYS, Sketching
+from headgate.serve.observers import bins
+from headgate.serve.observers.background import Background, pause
+from headgate.serve.observers.batching import Waiting
+from headgate.serve.observers.sketching import MOST_DAYS, Sketching
+from headgate.serve.protocols.v2 import decode as decode_request
+from headgate.serve.setup.preparing import prepare
+from headgate.serve.setup.served import Served
+from headgate.serve.telemetry.sketch_metrics import SketchMetrics
 from headgate.specs.drift import Drift
 from headgate.stats.profile import Numbers, rows
 from unit.serve.running import EIGHT, World, changed, rides, world

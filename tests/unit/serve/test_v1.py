@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from headgate.serve.door import Door
-from headgate.serve.limits import Limits
+from headgate.serve.door.admission import Door
+from headgate.serve.door.limits import Limits
+from headgate.serve.protocols.v1 import Translator
 from headgate.serve.refusal import RefusalError
-from headgate.serve.v1 import Translator
 from headgate.specs.contract import Contract
 from headgate.specs.reading import parse
 from headgate.specs.service import Service

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, generate_latest
 
 from headgate.contract.watch import Notice
-from headgate.serve.violations import MOST_INPUTS, Violations
+from headgate.serve.door.violations import MOST_INPUTS, Violations
 
 
 def exposed(violations: Violations) -> list[str]:

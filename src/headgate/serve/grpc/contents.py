@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from headgate.serve.binary import DTYPES, BinaryTensor, bytes_of
-from headgate.serve.protocol import Output, Tensor, rows_of
+from headgate.serve.protocols.binary import DTYPES, BinaryTensor, bytes_of
+from headgate.serve.protocols.v2 import Output, Tensor, rows_of
 from headgate.serve.refusal import RefusalError, quoted
 
 FIELDS: dict[str, str] = {

@@ -9,16 +9,16 @@ from typing import Any
 import grpc
 
 from headgate.errors import TransientError
-from headgate.serve.answer import Headers
-from headgate.serve.app import App
-from headgate.serve.body import DisconnectedError
-from headgate.serve.dialect import Dialect
+from headgate.serve.door.body import DisconnectedError
+from headgate.serve.door.rate import client_of
 from headgate.serve.grpc.contents import fill, tensors_of
 from headgate.serve.grpc.messages import SERVICE, InferRequest, InferResponse, kind, parse
-from headgate.serve.pages import absent
-from headgate.serve.predictor import metadata_of
-from headgate.serve.protocol import Request, Response, WantedOutput
-from headgate.serve.rate import client_of
+from headgate.serve.http.answer import Headers
+from headgate.serve.http.app import App
+from headgate.serve.http.pages import absent
+from headgate.serve.model.predictor import metadata_of
+from headgate.serve.protocols.dialect import Dialect
+from headgate.serve.protocols.v2 import Request, Response, WantedOutput
 from headgate.serve.refusal import RefusalError
 
 Context = Any

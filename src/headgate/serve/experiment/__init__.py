@@ -1,0 +1,1 @@
+"""Which of two models is better? Each answers its own part of the rows."""

@@ -1,0 +1,1 @@
+"""How do requests become answers over HTTP? The ASGI application, its connections and its pages."""

@@ -1,0 +1,96 @@
+"""HTTP connections: a small prediction that came whole is answered where it is read; all else is uvicorn's.
+
+A task, an event and three messages make an ASGI call. They cost more than most predictions do, and one that waits for
+nothing needs none of them. What it does need is the same as everywhere: one door, one model, one way to count.
+"""
+
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from headgate.serve.http.app import App
+from headgate.serve.protocols.dialect import Dialect
+
+AT_ONCE_BYTES = 16 << 10
+"""Longer bodies may hold many rows, for which nobody else shall wait."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection."""
+
+    def __init__(self, config: Config, *args: Any, **named: Any) -> None:
+        super().__init__(config, *args, **named)
+        self.predictions: App = config.loaded_app  # the server is given no other
+        self.dialect: Dialect | None = None
+        """Set while a request is held that may be answered at once."""
+        self.held: list[bytes] = []
+        self.had_turn = False
+        """One answer at once for what is read at once: who sends many requests together waits among the others."""
+
+    def on_message_begin(self) -> None:
+        """Keep a request's head; uvicorn's own view of it is made when it is asked."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self.dialect = None
+
+    def on_headers_complete(self) -> None:
+        """Hold a prediction's request, hand over any other."""
+        self.held = []
+        self.dialect = self.predictions.at_once(self.url, self.headers) if self.may_hold() else None
+        if self.dialect is None:
+            self.hand_over()
+
+    def may_hold(self) -> bool:
+        """Say whether an answer may be written as soon as it is there."""
+        parser, before = self.parser, self.cycle
+        return (
+            not self.had_turn
+            and (before is None or before.response_complete)
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and not (self.flow.write_paused or self.expect_100_continue or parser.should_upgrade())
+        )
+
+    def hand_over(self) -> None:
+        """Let uvicorn go on with the request as if it had had it from the beginning."""
+        url, headers, expected, held = self.url, self.headers, self.expect_100_continue, self.held
+        super().on_message_begin()
+        self.url, self.expect_100_continue, self.held, self.dialect = url, expected, [], None
+        self.headers.extend(headers)
+        super().on_headers_complete()
+        for piece in held:
+            super().on_body(piece)
+
+    def on_body(self, body: bytes) -> None:
+        """Hold what is short."""
+        if self.dialect is None:
+            super().on_body(body)
+            return
+        self.held.append(body)
+        if sum(map(len, self.held)) > AT_ONCE_BYTES:
+            self.hand_over()
+
+    def on_message_complete(self) -> None:
+        """Answer a request that came whole."""
+        if self.dialect is None:
+            super().on_message_complete()
+            return
+        dialect, self.dialect, self.had_turn = self.dialect, None, True
+        self.write(*self.predictions.respond_at_once(b"".join(self.held), dialect))
+        self.on_response_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a request that did not come whole is waited for by uvicorn, within the deadline."""
+        self.had_turn = False
+        super().data_received(data)
+        if self.dialect is not None and not self.transport.is_closing():
+            self.hand_over()
+
+    def write(self, code: int, content: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        stay = self.parser.should_keep_alive() and (b"connection", b"close") not in headers
+        lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *headers)]
+        if not self.parser.should_keep_alive():
+            lines.append(b"connection: close\r\n")
+        self.transport.write(b"".join([STATUS_LINE[code], *lines, b"\r\n", content]))
+        if not stay:
+            self.transport.close()

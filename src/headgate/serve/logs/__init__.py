@@ -1,0 +1,1 @@
+"""What is kept of answers, and of the labels that come after them? Files that servers append to."""

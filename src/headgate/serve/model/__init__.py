@@ -1,0 +1,1 @@
+"""What does the verified model say of admitted rows? Scores, and the outputs made of them."""

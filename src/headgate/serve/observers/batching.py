@@ -1,0 +1,90 @@
+"""Many small requests as one: what answers nobody is computed a thousand rows at a time."""
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headgate.models.loading import Predictions
+from headgate.serve.door.admission import Admitted, Lists
+from headgate.specs.contract import ColumnType
+
+MOST_WAITING = 8_192
+"""Rows that wait; further ones are shed, and counted. A single larger request is taken when nothing else waits."""
+
+
+class Batch(NamedTuple):
+    """Admitted rows of several requests, and what they were answered."""
+
+    rows: Admitted
+    scores: Predictions
+
+
+class Waiting:
+    """Answered requests that wait to be looked at, at most so many rows."""
+
+    def __init__(self, types: Mapping[str, ColumnType], most: int = MOST_WAITING) -> None:
+        self.types = types
+        self.most = most
+        self.requests: list[Admitted | NDArray[np.float64]] = []
+        """Of numbers alone the array: thousands of further objects would keep the garbage collector busy."""
+        self.scores: list[Predictions] = []
+        self.places: Mapping[str, int] = {}
+        self.count = 0
+        self.offered = 0
+        """Rows since the beginning, shed ones too."""
+        self.shed = 0
+        """Rows that found no room."""
+        self.lock = Lock()
+
+    def add(self, rows: Admitted, scores: Predictions) -> None:
+        """Keep a request where there is room for it."""
+        with self.lock:
+            self.offered += rows.count
+            if self.count and self.count + rows.count > self.most:
+                self.shed += rows.count
+                return
+            self.count += rows.count
+            self.scores.append(scores)
+            columns = rows.columns
+            if type(columns) is Lists:
+                self.places = columns.places
+                self.requests.append(columns.numbers)
+            else:
+                self.requests.append(Admitted(rows.count, columns, rows.stamps, {}, rows.numbers))
+
+    def take(self) -> Batch | None:
+        """Return all that wait as one batch, None when there are none."""
+        with self.lock:
+            requests, scores = self.requests, self.scores
+            self.requests, self.scores, self.count = [], [], 0
+        return Batch(self.together(requests), np.concatenate(scores)) if requests else None
+
+    def together(self, requests: Sequence[Admitted | NDArray[np.float64]]) -> Admitted:
+        """Return the rows of all requests, null where one left out an optional input."""
+        arrays = [one for one in requests if isinstance(one, np.ndarray)]
+        if len(arrays) == len(requests):
+            return alone(np.concatenate(arrays, axis=1), self.places)
+        whole = [alone(one, self.places) if isinstance(one, np.ndarray) else one for one in requests]
+        columns = {name: joined(name, whole) for name in self.types if any(name in rows.columns for rows in whole)}
+        timed = {name for rows in whole for name in rows.stamps}
+        stamps = {name: [stamp for rows in whole for stamp in stamps_of(rows, name)] for name in timed}
+        return Admitted(sum(rows.count for rows in whole), columns, stamps, {})
+
+
+def alone(numbers: NDArray[np.float64], places: Mapping[str, int]) -> Admitted:
+    """Return rows of numbers and nothing else, of which no list was made."""
+    return Admitted(numbers.shape[1], Lists(places, numbers), {}, {}, numbers)
+
+
+def joined(name: str, requests: Sequence[Admitted]) -> list[Any]:
+    values: list[Any] = []
+    for rows in requests:
+        values.extend(rows.columns[name] if name in rows.columns else [None] * rows.count)
+    return values
+
+
+def stamps_of(rows: Admitted, name: str) -> Sequence[int | None]:
+    return rows.stamps[name] if name in rows.stamps else [None] * rows.count

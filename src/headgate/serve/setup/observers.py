@@ -1,0 +1,122 @@
+"""What looks at a server's answers after they were given, and where it tells of them."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from headgate.errors import HeadgateError, PermanentError
+from headgate.models.loading import load
+from headgate.names import digest, short
+from headgate.records.codec import decode, encode
+from headgate.records.codec import digest as digest_of
+from headgate.serve.model.predictor import Predictor
+from headgate.serve.observers import bins
+from headgate.serve.observers.background import Background, Observer
+from headgate.serve.observers.sketching import Sketching
+from headgate.serve.shadow.mirroring import Shadow
+from headgate.serve.shadow.pairs import PairLog, PairsHead
+from headgate.serve.telemetry.cost import Cost
+from headgate.serve.telemetry.meters import Meters
+from headgate.serve.telemetry.sketch_metrics import SketchMetrics
+from headgate.specs.contract import Contract
+
+if TYPE_CHECKING:
+    from headgate.drift.reference import Reference
+
+
+class ShadowOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """A second model that sees requests and answers nobody."""
+
+    model: Path
+    """The package's folder."""
+    sha256: str
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    """Of the answered requests."""
+    log: Path | None = None
+    """Where pairs of answers are kept; none: they are only counted."""
+
+
+Documents = Mapping[str, Callable[[], bytes]]
+"""JSON of what was seen until now, by the path where it is asked for."""
+
+
+def observe(
+    predictor: Predictor,
+    contract: Contract,
+    meters: Meters,
+    *,
+    reference: Path | None,
+    shadow: ShadowOptions | None,
+    price_per_hour: float | None,
+) -> tuple[Background, Documents]:
+    """Return what runs beside the answers, its metrics registered, and its documents."""
+    sketching = sketching_of(predictor, contract, reference)
+    loaded = predictor.loaded
+    names = loaded.signature.service, short(loaded.sha256)
+    meters.registry.register(SketchMetrics(*names, sketching))
+    meters.registry.register(Cost(names, lambda: sketching.answered, price_per_hour))
+    observers: list[Observer] = [sketching]
+    if shadow and (second := shadow_of(predictor, contract, shadow)):
+        meters.registry.register(second)
+        observers.append(second)
+    return Background(observers), {"/sketch": lambda: encode(sketching.sketch())}
+
+
+def shadow_of(champion: Predictor, contract: Contract, options: ShadowOptions) -> Shadow | None:
+    """Return the shadow, verified and tried; None when it cannot be, which is said, and the champion answers."""
+    try:
+        loaded = load(options.model, digest(options.sha256))
+        signature, mine = loaded.signature, champion.loaded.signature
+        if (signature.service, signature.task, signature.classes) != (mine.service, mine.task, mine.classes):
+            raise PermanentError(
+                f"it is a {signature.task} model of {signature.service!r} with classes {', '.join(signature.classes)}",
+                next_step="give one of the same service, task and classes",
+            )
+        predictor = Predictor(loaded, champion.spec, champion.function, champion.door)
+        predictor.warm_up(contract, list(champion.door.types))
+        log = log_of(options.log, predictor, champion) if options.log else None
+    except HeadgateError as err:
+        sys.stderr.write(f"no shadow {str(options.model)!r}: {'; '.join(err.lines())}\n")
+        return None
+    return Shadow(predictor, short(champion.loaded.sha256), options.share, log)
+
+
+def log_of(folder: Path, shadow: Predictor, champion: Predictor) -> PairLog:
+    signature = shadow.loaded.signature
+    head = PairsHead(
+        service=signature.service,
+        champion=champion.loaded.sha256,
+        shadow=shadow.loaded.sha256,
+        task=signature.task,
+        classes=signature.classes,
+    )
+    return PairLog(folder, head, champion.spec)
+
+
+def sketching_of(predictor: Predictor, contract: Contract, reference: Path | None) -> Sketching:
+    """Return what counts answered rows, in the reference's bins where there is one of this model."""
+    loaded = predictor.loaded
+    if reference is None:
+        return Sketching(predictor, bins.of_contract(loaded.signature, contract))
+    known = reference_in(reference)
+    if known.model != loaded.sha256:
+        raise PermanentError(
+            f"{str(reference)!r} is the drift reference of model {short(known.model)}, and {short(loaded.sha256)} "
+            "is served",
+            next_step="give --reference the file of the served model, or leave it out",
+        )
+    return Sketching(predictor, bins.of_reference(known), digest_of(known))
+
+
+def reference_in(file: Path) -> "Reference":
+    """Return the drift reference in a file."""
+    from headgate.drift.reference import Reference  # noqa: PLC0415 - brings scipy, which most servers do without
+
+    try:
+        content = file.read_bytes()
+    except OSError as err:
+        raise PermanentError(f"no drift reference {str(file)!r}: {err.strerror}") from err
+    return decode(content, Reference, f"drift reference {str(file)!r}")

@@ -1,0 +1,94 @@
+"""From a package and its service.yaml to what is served: verified before it is read, warm before it is ready."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from headgate.errors import PermanentError
+from headgate.features import FeatureFunction
+from headgate.models.loading import load as load_model
+from headgate.names import Digest, short
+from headgate.serve.door.admission import Door
+from headgate.serve.logs.label_requests import telling_of
+from headgate.serve.logs.prediction_log import Segment
+from headgate.serve.logs.recorder import Recorder
+from headgate.serve.model.predictor import Predictor
+from headgate.serve.setup.experiment import LogOptions, divided
+from headgate.serve.setup.faults import FaultPlan
+from headgate.serve.setup.observers import observe
+from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.served import Served
+from headgate.serve.telemetry.meters import Meters
+from headgate.specs.contract import Contract
+from headgate.specs.reading import read
+from headgate.specs.service import Service
+
+
+def prepare(options: ServeOptions, sha256: Digest) -> Served:
+    """Return everything that is served, verified and warm."""
+    loaded = load_model(options.model, sha256, options.threads)
+    spec = read(options.service_file, Service)
+    folder = options.service_file.parent
+    contract = read(folder / spec.contract, Contract)
+    if loaded.signature.service != spec.service:
+        raise PermanentError(
+            f"the model is one of service {loaded.signature.service!r}, and {options.service_file.name} describes "
+            f"{spec.service!r}",
+            next_step="serve it with its own service.yaml",
+        )
+    door = Door(contract, spec)
+    predictor = Predictor(loaded, spec, features_function(spec, folder), door)
+    if cold := predictor.warm_up(contract, list(door.types)):
+        sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
+    meters = Meters(spec.service, short(sha256))
+    meters.registry.register(door.violations)
+    background, documents = observe(
+        predictor,
+        contract,
+        meters,
+        reference=options.reference,
+        shadow=options.shadow,
+        price_per_hour=options.price_per_hour,
+    )
+    served = Served(
+        door=door,
+        predictor=predictor,
+        meters=meters,
+        faults=FaultPlan(options.faults),
+        recorder=recorder_of(options, segment_of(predictor, door, sha256)),
+        telling=telling_of(contract, spec, options.log_dir),
+        background=background,
+        documents=documents,
+    )
+    if options.experiment is None:
+        return served
+    log = LogOptions(options.log_dir, at_once=options.flush_seconds == 0)
+    return divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
+
+
+def features_function(spec: Service, folder: Path) -> FeatureFunction | None:
+    """Return the owner's own function, None where every column is a feature as it is."""
+    if spec.data.features is None:
+        return None
+    from headgate.adapters.usercode import load  # noqa: PLC0415 - most servers run no code but ours
+
+    return load(spec.data.features, folder)
+
+
+def recorder_of(options: ServeOptions, segment: Segment) -> Recorder | None:
+    if options.log_dir is None:
+        return None
+    return Recorder(options.log_dir, segment, at_once=options.flush_seconds == 0)
+
+
+def segment_of(predictor: Predictor, door: Door, sha256: Digest) -> Segment:
+    spec, signature = predictor.spec, predictor.loaded.signature
+    return Segment(
+        service=spec.service,
+        model=sha256,
+        task=signature.task,
+        classes=signature.classes if signature.task == "multiclass" else (),
+        time=spec.data.time,
+        id=spec.data.id,
+        columns=door.types,
+    )

@@ -1,0 +1,1 @@
+"""What would a second model have answered? It sees requests and answers nobody."""

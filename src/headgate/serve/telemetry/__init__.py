@@ -1,0 +1,1 @@
+"""What does the process tell of itself? Prometheus's metrics, OpenTelemetry's spans."""
