@@ -1,6 +1,12 @@
 """A small service and its model, as the server's tests make them."""
 
-import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "serve"))
+import pytest
+
+from unit.serve.running import World, world
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> World:
+    return world(tmp_path)

@@ -1,0 +1,69 @@
+"""Bytes that are no model, or a damaged one, are refused before a library follows them astray."""
+
+from contextlib import suppress
+
+import pytest
+from fitted import X, booster_text, kept, loaded, refused, trees
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.errors import PermanentError
+from headgate.models.packed import Format
+
+
+@pytest.mark.parametrize("format_", ["onnx", "lightgbm", "xgboost", "skops"])
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"{}", b"tree\n", b"PK\x03\x04", b"{L\x00", b"\x08\x08\xff"])
+def test_bytes_that_are_no_model_are_an_error_of_ours(format_: Format, content: bytes) -> None:
+    """No library's exception reaches a caller, and none crashes the process."""
+    assert refused(kept(format_, content))
+
+
+@pytest.mark.parametrize("kind", ["ubj", "json"])
+def test_an_xgboost_model_cut_short_anywhere_never_reaches_its_reader(kind: str) -> None:
+    """XGBoost follows lengths past the end of what it is given, and asks for all the memory there is."""
+    content = bytes(trees().save_raw(kind))
+
+    for end in range(0, len(content), 61):
+        assert "cut short" in refused(kept("xgboost", b"{" + content[1:end]))
+    assert loaded(kept("xgboost", content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{L" + (7).to_bytes(8, "big") + b"learner",
+        b"{L" + b"\x7f" + b"\xff" * 7,
+        b"{L" + b"\xff" * 8 + b"}",
+        b"{L" + (1).to_bytes(8, "big") + b"a[$T#L" + b"\x7f" + b"\xff" * 7 + b"}",
+        b"{L" + (1).to_bytes(8, "big") + b"a[#L" + b"\x7f" + b"\xff" * 7 + b"}",
+        b"{L" + (1).to_bytes(8, "big") + b"a" + b"[" * 100_000,
+        b'{"a":' + b"[" * 100_000,
+        b"{L" + (1).to_bytes(8, "big") + b"aZ}more",
+    ],
+)
+def test_lengths_and_depths_that_lie_are_refused(content: bytes) -> None:
+    """At once, without the memory they claim."""
+    assert "of the XGBoost model" in refused(kept("xgboost", content))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_lightgbm_text_never_ends_the_process(data: st.DataObject) -> None:
+    """LightGBM follows the sizes and indices of its text, and aborts on a number that is none."""
+    content = bytearray(booster_text())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=3)):
+            content[place] = data.draw(st.sampled_from(b"0123456789-. =\nab"))
+
+    with suppress(PermanentError):
+        assert loaded(kept("lightgbm", bytes(content))).predict_matrix(X).shape == (200,)
+
+
+def test_a_lightgbm_text_that_ends_anywhere_is_cut_short() -> None:
+    """Never a model of fewer trees."""
+    content = booster_text()
+
+    for end in range(5, len(content) - 60, 101):
+        assert "cut short" in refused(kept("lightgbm", content[:end]))
