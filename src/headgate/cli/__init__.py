@@ -34,6 +34,8 @@ COMMANDS = {
     "fetch": "Bring a model and the code that serves it from a store into a folder, verified.",
     "serve": "Serve one model over the Open Inference Protocol.",
     "score": "Score a Parquet file with the server's checks, features and numbers.",
+    "partition": "Divide an input among processes that score it.",
+    "gather": "Make the scored shares of an input one file.",
     "shadow": "Compare a model that answers nobody with the one that does, in pairs.",
     "experiment": "Say which of two models that share the requests is better, at every look.",
     "ship": "Send what a server logs to the store, beside it in its pod.",

@@ -10,43 +10,41 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli.exchange import FromFile, Output, OutputFormat, say, take
-from headgate.cli.wiring import (
-    DEFAULT_SERVICE_FILE,
-    Project,
-    ServiceFile,
-    WorkspaceFolder,
-    open_project,
-)
-from headgate.errors import PermanentError, UsageError
-from headgate.models.loading import Loaded, load
-from headgate.names import digest, short
-from headgate.records.model import Model
+from headgate.cli.choosing import LiveIn, ModelDigest, ModelFolder, chosen, planned
+from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputFormat, leave, say
+from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
+from headgate.errors import UsageError
+from headgate.models.loading import Loaded
+from headgate.names import short
+from headgate.records.codec import decode
+from headgate.records.codec import digest as record_digest
+from headgate.records.scoring import Partitions, Plan, ScoredShare
 from headgate.score.batch import PART_ROWS, Scored, score
-from headgate.score.parts import WHOLE, Share, rejects_beside
+from headgate.score.parts import rejects_beside
+from headgate.score.plan import WHOLE, Share
 from headgate.serve.door.admission import Door
 from headgate.serve.model.predictor import Predictor
 
 app = typer.Typer(add_completion=False)
 SHOWN = 8
+KIND = re.compile(rb'"kind": *"partitions/')
 
 
 @app.command(name="score")
 def command(
-    rows: Annotated[Path, typer.Argument(help="A Parquet file of rows as requests carry them.", metavar="IN")],
-    scores: Annotated[Path, typer.Argument(help="Where ids, scores and the model's digest go.", metavar="OUT")],
+    rows: Annotated[
+        Path | None,
+        typer.Argument(help="A Parquet file of rows as requests carry them, or a folder of some.", metavar="IN"),
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Argument(help="Where ids, scores and the model's digest go.", metavar="OUT")
+    ] = None,
     service: ServiceFile = DEFAULT_SERVICE_FILE,
     workspace: WorkspaceFolder = None,
     source: FromFile = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", "-e", help="Score with what is live there.", metavar="NAME")
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Score with this model package's folder.", metavar="DIR")
-    ] = None,
-    sha256: Annotated[
-        str | None, typer.Option("--sha256", help="With --model: what Git says the package is.", metavar="DIGEST")
-    ] = None,
+    environment: LiveIn = None,
+    model: ModelFolder = None,
+    sha256: ModelDigest = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse the file at its first row that breaks the contract.")
     ] = False,
@@ -56,25 +54,53 @@ def command(
     share: Annotated[
         str | None,
         typer.Option(
-            "--share", help="Score these parts only: process K of N; then the same without it.", metavar="K/N"
+            "--share",
+            help="Score these parts only: process K of N; then the same without it, or `headgate gather`.",
+            metavar="K/N",
         ),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="The model's threads.")] = 1,
+    out: OutFile = None,
+    fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
     """Score a Parquet file with the server's checks, features and numbers; a killed run goes on where it ended.
 
-    Rows that break the contract get no score: OUT's name with `.rejects` lists them, each with why.
+    Rows that break the contract get no score: OUT's name with `.rejects` lists them, each with why. `--from` a record
+    of `headgate partition`, with `--share`: IN, OUT and the model are the record's.
     """
     project = open_project(service, workspace)
-    loaded = chosen(project, source, environment, model, sha256, threads)
-    predictor = Predictor(loaded, project.spec, project.features, Door(project.contract, project.spec))
     mine = share_of(share)
+    divided = partitions_in(source)
+    if divided is None:
+        loaded = chosen(project, source, environment, model, sha256, threads=threads)
+    else:
+        refuse_beside(divided, share, IN=rows, OUT=scores, environment=environment)
+        loaded = planned(project, divided.plan.model, model, sha256, threads=threads)
+        rows, scores, part_rows = Path(divided.source), Path(divided.target), divided.plan.part_rows
+    if rows is None or scores is None or (out and divided is None):
+        raise UsageError(
+            "score needs IN and OUT; --out is for a share of a partition's record", next_step="headgate score --help"
+        )
+    predictor = Predictor(loaded, project.spec, project.features, Door(project.contract, project.spec))
+    plan = divided.plan if divided else None
     with progress(scores.name) as advance:
         found = score(
-            rows, scores, predictor, project.code, strict=strict, part_rows=part_rows, share=mine, advance=advance
+            rows,
+            scores,
+            predictor,
+            project.code,
+            strict=strict,
+            part_rows=part_rows,
+            share=mine,
+            planned=plan,
+            advance=advance,
         )
-    say(as_json(found, loaded) if output is Output.json else summary(found, loaded, scores, mine))
+    text = summary(found, loaded, scores, mine)
+    if plan is not None:
+        leave(record_of(found, plan, mine), out, output, project, text, fields)
+    else:
+        say(as_json(found, loaded) if output is Output.json else text)
 
 
 def share_of(text: str | None) -> Share:
@@ -91,38 +117,36 @@ def share_of(text: str | None) -> Share:
     return Share(int(found[1]), int(found[2]))
 
 
-def chosen(
-    project: Project,
-    source: Path | None,
-    environment: str | None,
-    folder: Path | None,
-    sha256: str | None,
-    threads: int,
-) -> Loaded:
-    """Return the model that is asked for, in one way of three; the latest one trained by default."""
-    if sum(each is not None for each in (source, environment, folder)) > 1:
-        raise UsageError("--from, --environment and --model each name a model", next_step="give one of them")
-    if (folder is None) != (sha256 is None):
-        raise UsageError("--model and --sha256 go together: the package is verified before it is read")
-    if folder is not None:
-        loaded = load(folder, digest(str(sha256)), threads)
-    else:
-        record = take(Model, source, project) if environment is None else champion(project, environment)
-        loaded = load(project.store.folder(record.uri), record.sha256, threads)
-    if loaded.signature.service != project.spec.service:
-        raise PermanentError(
-            f"the model is one of service {loaded.signature.service!r}, and {project.service_file.name} describes "
-            f"{project.spec.service!r}",
-            next_step="give its own service.yaml with --service",
+def partitions_in(source: Path | None) -> Partitions | None:
+    """Return what a record of `headgate partition` says; None where --from names a model, or nothing."""
+    try:
+        content = source.read_bytes() if source else b""
+    except OSError:
+        return None
+    return decode(content, Partitions, str(source)) if KIND.search(content) else None
+
+
+def refuse_beside(divided: Partitions, share: str | None, **given: object) -> None:
+    """Refuse what a partition's record says already, and a share that is none of it."""
+    if twice := [name for name, value in given.items() if value is not None]:
+        raise UsageError(f"{', '.join(twice)}: the partition's record says it", next_step="leave it out")
+    if share not in divided.shares:
+        raise UsageError(
+            f"--share is {share!r}, which is none of the {len(divided.shares)} of the partition's record",
+            found=", ".join(divided.shares[:8]),
         )
-    return loaded
 
 
-def champion(project: Project, environment: str) -> Model:
-    standing = project.live(environment)
-    if standing.champion is None:
-        raise PermanentError(f"nothing is live in {standing.environment}", next_step="name a model with --from")
-    return standing.champion
+def record_of(found: Scored, plan: Plan, share: Share) -> ScoredShare:
+    return ScoredShare(
+        plan=record_digest(plan),
+        share=f"{share.number}/{share.among}",
+        rows=found.rows,
+        scored=found.scored,
+        resumed=found.resumed,
+        rejected=dict(found.rejected),
+        noticed=dict(found.noticed),
+    )
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""A Parquet file to a Parquet file of scores: the server's numbers, one part in memory at a time."""
+"""Parquet to a Parquet file of scores: the server's numbers, one part in memory at a time."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,13 @@ import polars as pl
 from headgate.errors import HeadgateError, PermanentError
 from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
+from headgate.names import Digest
+from headgate.records.scoring import Plan
 from headgate.score.admission import Admission, admit, inputs_in
-from headgate.score.parts import WHOLE, Part, Parts, Share, plan_of, refuse_same
+from headgate.score.parts import Part, Parts
+from headgate.score.plan import WHOLE, Share, files_of, looked_again, plan_of, refuse_changed, refuse_same
+from headgate.score.trouble import speaking_polars
+from headgate.serve.door.admission import Door
 from headgate.serve.model.predictor import Predictor, metadata_of
 
 PART_ROWS = 131_072
@@ -50,54 +56,88 @@ def score(
     strict: bool = False,
     part_rows: int = PART_ROWS,
     share: Share = WHOLE,
+    planned: Plan | None = None,
     advance: Advance = lambda _rows, _done: None,
 ) -> Scored:
     """Score every row that the door lets in, in the file's order, and say what became of the others.
 
     A killed run goes on where it ended, as long as file, model and the service's own code are the same. `target`
     appears whole, at the end. `strict`: the first row that breaks the contract ends it, and nothing appears. `share`:
-    only these parts; nothing appears until a run for the whole file, which takes up what shares have done.
+    only these parts; nothing appears until a run for the whole file, which takes up what shares have done. `planned`:
+    refuse any other input, model and code than this plan's.
     """
-    refuse_same(source, target)
-    rows = scan(source)
-    names = inputs_in(rows.collect_schema(), predictor.door)
-    count = int(rows.select(pl.len()).collect().item())
-    if not count:
-        raise PermanentError(f"file {str(source)!r} has no rows", next_step="give a file with rows to score")
-    parts = Parts(target, plan_of(source, count, predictor.loaded.sha256, code, part_rows))
+    rows, names, plan = opened(
+        source, target, predictor.door, model=predictor.loaded.sha256, code=code, part_rows=part_rows
+    )
+    if planned is not None:
+        refuse_changed(source, planned, plan)
+    parts = Parts(target, plan)
     found = Scored(rows=parts.rows_of(share))
     with parts.held(share):
-        for number in range(share.number - 1, parts.count, share.among):
-            first = number * part_rows
-            height = min(part_rows, count - first)
+        for number in parts.numbers(share):
+            first, height = number * part_rows, parts.height(number)
             part = parts.done(number)
             if part is not None:
                 found.resumed += height
             else:
-                batch = rows.select(names).slice(first, height).collect(engine="streaming")
+                with reading(source, plan):
+                    batch = rows.select(names).slice(first, height).collect(engine="streaming")
                 part = score_part(batch, first, predictor, parts, number, strict=strict)
             if strict and part.rejected:
                 raise refused_strictly(source, part)
             found.add(part)
             advance(found.rows, height)
+        refuse_changed(source, plan, looked_again(source, plan))
         if share == WHOLE:
-            parts.finish()
+            parts.make()
+            parts.end()
     return found
 
 
+def opened(
+    source: Path, target: Path, door: Door, *, model: Digest, code: str, part_rows: int
+) -> tuple[pl.LazyFrame, tuple[str, ...], Plan]:
+    """Return an input's rows, the columns that are read, and the plan; refuse what cannot be scored."""
+    refuse_same(source, target)
+    rows = scan(source)
+    names = inputs_in(rows.collect_schema(), door)
+    height = count(rows)
+    if not height:
+        raise PermanentError(f"{str(source)!r} has no rows", next_step="give a file with rows to score")
+    return rows, names, plan_of(source, height, model, code, part_rows)
+
+
 def scan(source: Path) -> pl.LazyFrame:
-    """Return a Parquet file's rows, not yet read."""
-    if not source.is_file():
-        raise PermanentError(f"no file {str(source)!r}", next_step="give a Parquet file")
-    rows = pl.scan_parquet(source)
-    try:
+    """Return the rows of a Parquet file, or of a folder's by name; not yet read."""
+    paths = files_of(source)
+    if not paths or not all(path.is_file() for path in paths):
+        what = "no Parquet file in" if source.is_dir() else "no file"
+        raise PermanentError(f"{what} {str(source)!r}", next_step="give a Parquet file, or a folder of some")
+    rows = pl.scan_parquet(paths, glob=False)
+    with reading(source):
         rows.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as err:
+        count(rows)
+    return rows
+
+
+@contextmanager
+def reading(source: Path, plan: Plan | None = None) -> Iterator[None]:
+    """Turn what polars says of a file that it cannot read into our words; one that changed meanwhile is called that."""
+    try:
+        with speaking_polars(f"read {str(source)!r}"):
+            yield
+    except pl.exceptions.PolarsError as err:
+        if plan is not None:
+            refuse_changed(source, plan, looked_again(source, plan))
+        what = f"a file of {str(source)!r}" if source.is_dir() else f"file {str(source)!r}"
         raise PermanentError(
-            f"file {str(source)!r} is no Parquet file: {str(err).splitlines()[0][:200]}",
+            f"{what} is no Parquet file{' like the first one' * source.is_dir()}: {str(err).splitlines()[0][:200]}",
             next_step="write it as Parquet",
         ) from err
-    return rows
+
+
+def count(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())
 
 
 def score_part(

@@ -7,46 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
 from headgate.adapters.durable import remove, replace_file, sync
-from headgate.errors import PermanentError, TransientError, speaking
+from headgate.errors import TransientError, speaking
 from headgate.names import Digest
-from headgate.records.codec import digest_of
+from headgate.records.codec import digest, digest_of
+from headgate.records.scoring import Plan
+from headgate.score.plan import WHOLE, Share
+from headgate.score.trouble import speaking_polars
 
-END_BYTES = 64 << 10
-"""A Parquet file ends with its footer, which tells of all its columns."""
 PLAN, LOCK = "plan.json", "lock"
 PATIENCE_SECONDS = 2.0
 """Two shares of one file, begun at once, settle within this who writes the plan."""
-
-
-class Share(NamedTuple):
-    """Which parts of a file one process scores: those whose number leaves `number - 1` when divided by `among`."""
-
-    number: int
-    among: int
-
-
-WHOLE = Share(1, 1)
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is scored by what; parts of another plan are worth nothing."""
-
-    size_bytes: int
-    modified: int
-    """Nanoseconds."""
-    end: Digest
-    """Of the file's last bytes."""
-    rows: int
-    model: Digest
-    code: str
-    """Digest of the service's own files, its contract and features among them."""
-    part_rows: int
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,25 +32,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Input and kind → rows."""
     noticed: dict[str, int]
     """Input, kind and level → values that were scored all the same."""
+    plan: Digest
+    """Of the plan it is a part of."""
     scores: Digest
     rejects: Digest
-
-
-def plan_of(source: Path, rows: int, model: Digest, code: str, part_rows: int) -> Plan:
-    """Return the plan for a file as it is now."""
-    with speaking(f"read {str(source)!r}"), source.open("rb") as file:
-        facts = os.fstat(file.fileno())
-        file.seek(max(0, facts.st_size - END_BYTES))
-        end = digest_of(file.read())
-    return Plan(
-        size_bytes=facts.st_size,
-        modified=facts.st_mtime_ns,
-        end=end,
-        rows=rows,
-        model=model,
-        code=code,
-        part_rows=part_rows,
-    )
 
 
 class Parts:
@@ -86,11 +46,19 @@ class Parts:
         self.plan = plan
         self.folder = target.with_name(f".{target.name}.parts")
         self.count = -(-plan.rows // plan.part_rows)
+        self.digest = digest(plan)
+
+    def numbers(self, share: Share) -> range:
+        """Return a share's parts: neighbours, so that few processes read the same row group."""
+        return range((share.number - 1) * self.count // share.among, share.number * self.count // share.among)
 
     def rows_of(self, share: Share) -> int:
-        """Return how many of the file's rows are in a share's parts."""
-        numbers = range(share.number - 1, self.count, share.among)
-        return sum(min(self.plan.part_rows, self.plan.rows - number * self.plan.part_rows) for number in numbers)
+        """Return how many of the input's rows are in a share's parts."""
+        return sum(map(self.height, self.numbers(share)))
+
+    def height(self, number: int) -> int:
+        """Return how many rows a part is made from."""
+        return min(self.plan.part_rows, self.plan.rows - number * self.plan.part_rows)
 
     @contextmanager
     def held(self, share: Share = WHOLE) -> Iterator[None]:
@@ -110,6 +78,17 @@ class Parts:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder as it is; TransientError while another process scores into it."""
+        with self.opened(LOCK) as everything:
+            self.lock(everything, fcntl.LOCK_EX)
+            yield
+
+    def is_planned(self) -> bool:
+        """Say whether the folder's parts are those of this plan."""
+        return self.planned() == msgspec.json.encode(self.plan)
 
     def lock(self, descriptor: int, how: int) -> None:
         """Take a lock within a moment: the shares of one file begin together."""
@@ -156,7 +135,7 @@ class Parts:
             found = digest_of(self.scores(number).read_bytes()), digest_of(self.rejects(number).read_bytes())
         except (OSError, msgspec.DecodeError):
             return None
-        return part if found == (part.scores, part.rejects) else None
+        return part if (part.plan, *found) == (self.digest, part.scores, part.rejects) else None
 
     def keep(self, number: int, scores: pl.DataFrame, rejects: pl.DataFrame, noticed: dict[str, int]) -> Part:
         """Write a part, its manifest last."""
@@ -167,6 +146,7 @@ class Parts:
             scored=scores.height,
             rejected={f"{name} {kind}": count for name, kind, count in kinds},
             noticed=noticed,
+            plan=self.digest,
             scores=written,
             rejects=listed,
         )
@@ -180,12 +160,15 @@ class Parts:
             replace_file(path, made.getvalue())
         return digest_of(made.getvalue())
 
-    def finish(self) -> int:
-        """Make the parts one file, whole or not there, with what was rejected in a file beside it; return how many."""
-        rejected = self.publish([self.rejects(each) for each in range(self.count)], rejects_beside(self.target))
+    def make(self) -> None:
+        """Make the parts one file, whole or not there, with what was rejected in a file beside it."""
+        manifest_beside(self.target).unlink(missing_ok=True)
+        self.publish([self.rejects(each) for each in range(self.count)], rejects_beside(self.target))
         self.publish([self.scores(each) for each in range(self.count)], self.target, empty=True)
+
+    def end(self) -> None:
+        """Forget the parts: what they made is there."""
         remove(self.folder)
-        return rejected
 
     def publish(self, parts: list[Path], target: Path, *, empty: bool = False) -> int:
         """Write the rows of all parts in their order, by rename; without any, a file only where `empty` says so."""
@@ -195,7 +178,7 @@ class Parts:
             target.unlink(missing_ok=True)
             return 0
         made = self.folder / f"whole.{target.name}"
-        with speaking(f"write {str(target)!r}"):
+        with speaking_polars(f"write {str(target)!r}"):
             rows.sink_parquet(made, maintain_order=True)
             sync(made)
             made.replace(target)
@@ -221,6 +204,15 @@ def rejects_beside(target: Path) -> Path:
     return target.with_name(f"{target.stem}.rejects{target.suffix}")
 
 
+def manifest_beside(target: Path) -> Path:
+    """Return where it is said that a file of scores put together from shares is whole.
+
+    >>> manifest_beside(Path("scores.parquet")).name
+    'scores.manifest.json'
+    """
+    return target.with_name(f"{target.stem}.manifest.json")
+
+
 def locked(descriptor: int, how: int) -> bool:
     """Take a lock if nobody holds it against that; say whether."""
     try:
@@ -228,9 +220,3 @@ def locked(descriptor: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def refuse_same(source: Path, target: Path) -> None:
-    """Refuse to write over what is read."""
-    if target.resolve() == source.resolve() or (target.exists() and target.samefile(source)):
-        raise PermanentError(f"{str(target)!r} is the file that is read", next_step="name another file for the scores")

@@ -10,7 +10,8 @@ import pytest
 
 from headgate.errors import PermanentError, TransientError
 from headgate.score.batch import score
-from headgate.score.parts import Parts, plan_of
+from headgate.score.parts import Parts
+from headgate.score.plan import plan_of
 from unit.score.scoring import again, by_package, headgate, left, predictor_of, rides, scored
 from unit.serve.running import World
 

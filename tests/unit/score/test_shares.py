@@ -9,7 +9,8 @@ import pytest
 from headgate.cli.score import share_of
 from headgate.errors import TransientError, UsageError
 from headgate.score.batch import score
-from headgate.score.parts import Parts, Share, plan_of
+from headgate.score.parts import Parts
+from headgate.score.plan import Share, plan_of
 from unit.score.scoring import again, by_package, headgate, predictor_of, rides, scored
 from unit.serve.running import World
 
