@@ -148,7 +148,7 @@ class Door:
         if name not in rows.columns:
             return pl.Series(name, [None] * rows.count, dtype)
         if rows.numbers is not None and type_ == "number":
-            return pl.Series(name, rows.numbers[self.places[name]]).fill_nan(None)
+            return pl.Series(name, rows.numbers[self.places[name]], nan_to_null=True)
         if type_ == "datetime":
             return pl.Series(name, rows.stamps[name], pl.Int64).cast(dtype)
         if type_ == "date":
