@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from headgate.desired import PROMOTION, Desired, parse
 from headgate.errors import PermanentError
-from headgate.names import name
+from headgate.names import name, short
+from headgate.second import objections
 from headgate.specs.environment import App, Bans, Serving, Version
 from headgate.specs.reading import Spec
 
@@ -64,6 +65,8 @@ def service_problem(desired: Desired, path: str) -> Problem | None:
     _, environment, service, file = path.split("/")
     if problem := refusal(path, lambda: (name(environment, "environment"), name(service, "service"))):
         return problem
+    if file == "serving.yaml":
+        return second_problem(desired, path)
     version = desired.version(environment, service) if file == "version.yaml" else None
     if version is None:
         return None
@@ -88,6 +91,25 @@ def service_problem(desired: Desired, path: str) -> Problem | None:
         path,
         f"names a model that is banned with these settings: {ban.reason[:200]}",
         "propose another model or other settings, or lift the ban: `headgate unban`",
+    )
+
+
+def second_problem(desired: Desired, path: str) -> Problem | None:
+    """Return what is wrong between serving.yaml's shadow or experiment and the service's other files."""
+    _, environment, service, _ = path.split("/")
+    if refusal(path, lambda: (desired.version(environment, service), desired.bans(environment, service))):
+        return None  # said of that file itself
+    serving = desired.serving(environment, service)
+    for objection in objections(serving, desired.version(environment, service), service):
+        return Problem(path, objection.message, objection.next_step)
+    treatment = serving.experiment.sha256 if serving.experiment else None
+    ban = next((ban for ban in desired.bans(environment, service) if ban.model == treatment), None)
+    if ban is None:
+        return None
+    return Problem(
+        path,
+        f"experiment answers people by model {short(ban.model)}, which is banned: {ban.reason[:200]}",
+        "name another model, or lift the ban: `headgate unban`",
     )
 
 

@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from headgate.desired import parse, settings_digest
 from headgate.lint import Problem, added, lint
+from headgate.names import Digest
 from headgate.specs.environment import Ban, Serving
 from headgate.specs.writing import render_bans, render_version
-from unit.envrepo import AT, COMMIT, MODEL, VERSION, texts
+from unit.envrepo import AT, COMMIT, MODEL, OTHER, VERSION, texts
 
 BAN = Ban(model=MODEL, settings=settings_digest(Serving()), commit=COMMIT, reason="slow", at=AT)
 P = "env/prod/flights/"
@@ -56,6 +57,57 @@ def test_a_banned_pair_cannot_be_what_main_names() -> None:
 
     assert [problem.path for problem in lint(parse(texts(**banned)))] == [f"{P}version.yaml"]
     assert lint(parse(texts(**banned, **{f"{P}serving.yaml": "replicas: 2"}))) == []
+
+
+SHADOW = f"shadow: {{storageUri: models/flights/{OTHER}, sha256: {OTHER}}}"
+TREATED = (
+    f"experiment: {{name: colours, key: customer, storageUri: models/flights/{OTHER}, sha256: {OTHER}, "
+    f"code: {'c' * 64}, verdict: {'e' * 64}, replaces: {MODEL}}}"
+)
+CODED = {f"{P}version.yaml": render_version(replace(VERSION, code="c" * 64))}
+
+
+def test_a_second_model_is_looked_at_beside_the_champion() -> None:
+    """A shadow may be any model but the champion itself."""
+    itself = SHADOW.replace(OTHER, MODEL)
+
+    assert [] == lint(parse(texts(**{f"{P}serving.yaml": SHADOW})))
+    assert [] == lint(parse(texts(**CODED, **{f"{P}serving.yaml": TREATED})))
+    (problem,) = lint(parse(texts(**{f"{P}serving.yaml": itself})))
+    assert (f"{P}serving.yaml", True) == (problem.path, "is the champion" in problem.message)
+
+
+def test_no_promotion_is_merged_under_a_running_experiment() -> None:
+    """Its arms would be other models in the middle; both in one pull request are well."""
+    before = texts(**CODED, **{f"{P}serving.yaml": TREATED})
+    third = "7" * 64
+    pin = replace(VERSION.model, sha256=Digest(third))
+    version = render_version(replace(VERSION, code="c" * 64, storage_uri=f"models/flights/{third}", model=pin))
+    promoted = before | {f"{P}version.yaml": version}
+
+    (problem,) = added(before, promoted)
+
+    assert f"{P}serving.yaml" == problem.path
+    assert "version.yaml names 777777777777" in problem.message
+    assert "take `experiment` out" in problem.next_step
+    assert [] == added(before, promoted | {f"{P}serving.yaml": ""})
+
+
+def test_a_banned_model_answers_nobody_in_an_experiment_either() -> None:
+    """It failed its canary here, with whatever settings; as a shadow it may still be watched."""
+    banned = {f"{P}bans.yaml": render_bans([replace(BAN, model=OTHER)])}
+
+    (problem,) = lint(parse(texts(**CODED, **banned, **{f"{P}serving.yaml": TREATED})))
+
+    assert (f"{P}serving.yaml", True) == (problem.path, "which is banned: slow" in problem.message)
+    assert [] == lint(parse(texts(**banned, **{f"{P}serving.yaml": SHADOW})))
+
+
+def test_a_broken_neighbour_is_said_once() -> None:
+    """Of itself, not of the settings beside it."""
+    (problem,) = lint(parse(texts(**{f"{P}serving.yaml": TREATED, f"{P}version.yaml": "a: ["})))
+
+    assert f"{P}version.yaml" == problem.path
 
 
 def test_files_of_others_are_left_alone() -> None:

@@ -36,7 +36,37 @@
 {{- if lt (include "headgate.seconds" (list "serving.yaml: log_every" $values.log_every) | int) 1 -}}
 {{- fail (printf "serving.yaml: log_every is %q; expected more than nothing" $values.log_every) -}}
 {{- end -}}
+{{- include "headgate.checks.second" . -}}
 {{- include "headgate.checks.canary" . -}}
+{{- end }}
+
+{{/* A second model beside the champion: what `headgate env lint` says too. */}}
+{{- define "headgate.checks.second" -}}
+{{- $values := .Values }}{{ $champion := include "headgate.sha256" . -}}
+{{- if eq (int (default 0 $values.grpc_port)) 8080 -}}
+{{- fail "serving.yaml: grpc_port is 8080, where HTTP is answered; choose another, for instance 9000" -}}
+{{- end -}}
+{{- range $what := list "shadow" "experiment" -}}
+{{- with index $values $what -}}
+{{- if ne .storageUri (printf "models/%s/%s" $.Release.Name .sha256) -}}
+{{- fail (printf "serving.yaml: %s.storageUri is %q; expected models/%s/%s, of this service and of %s.sha256" $what .storageUri $.Release.Name .sha256 $what) -}}
+{{- end -}}
+{{- if eq .sha256 $champion -}}
+{{- fail (printf "serving.yaml: %s is model %s, which is the champion: it would be compared with itself" $what (trunc 12 .sha256)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $values.experiment -}}
+{{- if ne .replaces $champion -}}
+{{- fail (printf "serving.yaml: experiment %q is beside champion %s, and version.yaml names %s; end the experiment first" .name (trunc 12 .replaces) (trunc 12 $champion)) -}}
+{{- end -}}
+{{- if ne .code $values.code -}}
+{{- fail (printf "serving.yaml: experiment.code is %s, and the champion's code %s would compute its features" (trunc 12 .code) (trunc 12 $values.code)) -}}
+{{- end -}}
+{{- if not $values.log_answers -}}
+{{- fail "serving.yaml: experiment without log_answers: nobody would learn which is better" -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{- define "headgate.checks.canary" -}}

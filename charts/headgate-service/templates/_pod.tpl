@@ -32,6 +32,106 @@ seccompProfile:
 {{- if .Values.log_answers }}
 - --log-dir=/answers
 {{- end }}
+{{- if not (kindIs "invalid" .Values.log_flush_seconds) }}
+- --flush-seconds={{ .Values.log_flush_seconds }}
+{{- end }}
+{{- with .Values.grpc_port }}
+- --grpc-port={{ . }}
+{{- end }}
+{{- if not (kindIs "invalid" .Values.price_per_hour) }}
+- --price-per-hour={{ .Values.price_per_hour }}
+{{- end }}
+{{- with .Values.rate_limit }}
+- --client-rate={{ .per_second }}
+- --client-header={{ .header }}
+{{- end }}
+{{- with .Values.shadow }}
+- --shadow-model=/mnt/shadow
+- --shadow-sha256={{ .sha256 }}
+{{- with .share }}
+- --shadow-share={{ . }}
+{{- end }}
+{{- if $.Values.log_answers }}
+- --shadow-log=/answers/pairs/{{ include "headgate.sha256" $ | trunc 12 }}-{{ .sha256 | trunc 12 }}
+{{- end }}
+{{- end }}
+{{- with .Values.experiment }}
+- --experiment={{ .name }}
+- --experiment-model=/mnt/experiment
+- --experiment-sha256={{ .sha256 }}
+{{- with .share }}
+- --experiment-share={{ . }}
+{{- end }}
+- {{ printf "--experiment-key=%s" .key | quote }}
+{{- end }}
+{{- end }}
+
+{{/* A container that brings a model into a volume before the server starts: root, container, what `headgate fetch` is given. */}}
+{{- define "headgate.fetch" -}}
+{{- $root := index . 0 }}{{ $name := index . 1 }}{{ $volume := index . 2 }}{{ $folder := index . 3 }}{{ $more := index . 5 -}}
+- name: {{ $name }}
+  image: {{ include "headgate.image" $root }}
+  imagePullPolicy: IfNotPresent
+  command: [headgate, fetch]
+  args: [{{ index . 4 | quote }}, {{ $folder }}{{ range $more }}, {{ . }}{{ end }}]
+  envFrom:
+    - secretRef:
+        name: headgate-store
+        optional: true
+  env:
+    - {name: HOME, value: /tmp}
+  resources:
+    requests: {cpu: 100m, memory: 128Mi}
+    limits: {cpu: "1", memory: 512Mi}
+  securityContext: {{- include "headgate.securityContext" $root | nindent 4 }}
+  volumeMounts:
+    - {name: {{ $volume }}, mountPath: {{ $folder }}}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+
+{{/* What runs before the server and beside it, but the fetching of its own model. A second model comes as the first does,
+only that a pod starts without its shadow, and not with a treatment that no verdict lets answer people. */}}
+{{- define "headgate.beside" -}}
+{{- if .Values.log_answers }}
+{{ include "headgate.ship" . }}
+{{- end }}
+{{- with .Values.shadow }}
+{{ include "headgate.fetch" (list $ "fetch-shadow" "shadow" "/mnt/shadow" (printf "%s/%s" $.Values.store .storageUri) (list "--optional")) }}
+{{- end }}
+{{- with .Values.experiment }}
+{{- $proof := list (printf "--verdict=%s" .verdict) (printf "--champion=%s" .replaces) }}
+{{ include "headgate.fetch" (list $ "fetch-experiment" "experiment" "/mnt/experiment" (printf "%s/%s?code=%s" $.Values.store .storageUri .code) $proof) }}
+{{- end }}
+{{- end }}
+
+{{/* The service's own volumes, and where the server has them. */}}
+{{- define "headgate.volumes" -}}
+{{- if .Values.log_answers }}
+- name: answers
+  emptyDir: {}
+{{- end }}
+{{- range list "shadow" "experiment" }}
+{{- if index $.Values . }}
+- name: {{ . }}
+  emptyDir: {}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "headgate.mounts" -}}
+{{- if .Values.log_answers }}
+- {name: answers, mountPath: /answers}
+{{- end }}
+{{- range list "shadow" "experiment" }}
+{{- if index $.Values . }}
+- {name: {{ . }}, mountPath: /mnt/{{ . }}, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* KServe takes a port of this name for HTTP/2 without TLS, which gRPC is. */}}
+{{- define "headgate.grpc" -}}
+{{- with .Values.grpc_port }}- {name: h2c, containerPort: {{ . }}, protocol: TCP}{{ end }}
 {{- end }}
 
 {{/* Sends the server's answers to the store; it starts before the server and ends after it. */}}
@@ -101,26 +201,9 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- define "headgate.pod" -}}
 {{ include "headgate.placement" . }}
 initContainers:
-  - name: fetch
-    image: {{ include "headgate.image" . }}
-    imagePullPolicy: IfNotPresent
-    command: [headgate, fetch]
-    args: [{{ include "headgate.uri" . | quote }}, /mnt/models]
-    envFrom:
-      - secretRef:
-          name: headgate-store
-          optional: true
-    env:
-      - {name: HOME, value: /tmp}
-    resources:
-      requests: {cpu: 100m, memory: 128Mi}
-      limits: {cpu: "1", memory: 512Mi}
-    securityContext: {{- include "headgate.securityContext" . | nindent 6 }}
-    volumeMounts:
-      - {name: model, mountPath: /mnt/models}
-      - {name: tmp, mountPath: /tmp}
-  {{- if .Values.log_answers }}
-  {{- include "headgate.ship" . | nindent 2 }}
+  {{- include "headgate.fetch" (list . "fetch" "model" "/mnt/models" (include "headgate.uri" .) list) | nindent 2 }}
+  {{- with include "headgate.beside" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
 containers:
   - name: server
@@ -137,6 +220,9 @@ containers:
       - {name: HOME, value: /tmp}
     ports:
       - {name: http, containerPort: 8080, protocol: TCP}
+      {{- with include "headgate.grpc" . }}
+      {{- . | nindent 6 }}
+      {{- end }}
     resources: {{- include "headgate.resources" . | nindent 6 }}
     startupProbe:
       httpGet: {path: /v2/health/ready, port: 8080}
@@ -160,13 +246,12 @@ containers:
     volumeMounts:
       - {name: model, mountPath: /mnt/models, readOnly: true}
       - {name: tmp, mountPath: /tmp}
-      {{- if .Values.log_answers }}
-      - {name: answers, mountPath: /answers}
+      {{- with include "headgate.mounts" . | trim }}
+      {{- . | nindent 6 }}
       {{- end }}
 volumes:
-  {{- if .Values.log_answers }}
-  - name: answers
-    emptyDir: {}
+  {{- with include "headgate.volumes" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   - name: model
     emptyDir: {}

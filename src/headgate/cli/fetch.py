@@ -1,6 +1,7 @@
 """headgate fetch."""
 
 import re
+import sys
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -9,12 +10,13 @@ import typer
 from headgate.adapters.durable import remove, replace_file
 from headgate.adapters.files import FileStore
 from headgate.cli.exchange import say
-from headgate.errors import PermanentError, UsageError, speaking
+from headgate.errors import HeadgateError, PermanentError, UsageError, speaking
 from headgate.models import package
-from headgate.names import Digest, Uri, short
+from headgate.names import Digest, Uri, digest, short
 from headgate.ports import Store
 from headgate.records.codec import decode
 from headgate.records.model import ServiceCode, code_uri
+from headgate.second import proven
 
 app = typer.Typer(add_completion=False)
 
@@ -36,8 +38,29 @@ def fetch(
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Where the model goes; the code goes to `service/` in it.")],
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", help="Bring it only with this verdict, a passed one.", metavar="SHA256")
+    ] = None,
+    champion: Annotated[
+        str | None, typer.Option("--champion", help="With which that verdict compared it.", metavar="SHA256")
+    ] = None,
+    optional: Annotated[
+        bool,
+        typer.Option("--optional", help="End well without the model too, whatever is wrong: a shadow is not needed."),
+    ] = False,
 ) -> None:
     """Bring a model from a store into a folder, verified; what is there already is left as it is."""
+    try:
+        bring(uri, folder, verdict, champion)
+    except Exception as err:
+        if not optional:
+            raise
+        said = err.lines() if isinstance(err, HeadgateError) else [repr(err)]
+        sys.stderr.write("\n".join(["the server starts without it", *said]) + "\n")
+
+
+def bring(uri: str, folder: Path, verdict: str | None, champion: str | None) -> None:
+    """Fetch a model, and its code where the URI names it; first its verdict, where one is asked for."""
     found = PLACE.fullmatch(uri)
     if found is None:
         raise UsageError(
@@ -51,6 +74,9 @@ def fetch(
         cache = folder / ".store"
         try:
             store = open_store(found["store"], cache)
+            if verdict:
+                proof = store.get(Uri(f"evidence/{digest(verdict)}.json"))
+                proven(proof, digest(verdict), sha256, Digest(code or ""), digest(champion or ""))
             fetch_model(store, Uri(found["model"]), sha256, folder)
             if code:
                 fetch_code(store, found["service"], Digest(code), folder / SERVICE)

@@ -6,6 +6,8 @@ from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputForma
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, EnvironmentName, ServiceFile, WorkspaceFolder, open_project
 from headgate.gate import packs
 from headgate.gate.judge import judge
+from headgate.names import Uri
+from headgate.records.codec import digest, encode
 from headgate.records.judgement import Evaluation, Verdict
 
 app = typer.Typer(add_completion=False)
@@ -21,13 +23,14 @@ def gate(
     fields: Fields = None,
     output: OutputFormat = Output.text,
 ) -> None:
-    """Judge an evaluation by policy; a failing verdict is a record, not an error."""
+    """Judge an evaluation by policy and keep the verdict; a failing one is a record, not an error."""
     project = open_project(service, workspace)
     evaluation = take(Evaluation, source, project)
     champion = project.live(environment).champion
     judged_at = evaluation.window.end + project.spec.data.label.matures_after if evaluation.window else None
     pack = packs.load(project.spec.gate, project.spec.metrics[0])
     verdict = judge(evaluation, pack, project.spec, champion.sha256 if champion else None, judged_at)
+    project.store.put(Uri(f"evidence/{digest(verdict)}.json"), encode(verdict))
     leave(verdict, out, output, project, summary(verdict), fields)
 
 

@@ -8,7 +8,9 @@ from msgspec import Meta, field
 from headgate.names import CommitField, DigestField, NameField
 from headgate.records.live import Cause
 from headgate.specs.canary import Canary
+from headgate.specs.pods import Autoscaling, Resources, Toleration
 from headgate.specs.reading import Spec
+from headgate.specs.second import Experiment, RateLimit, Shadow
 
 
 class Faults(Spec, frozen=True, kw_only=True):
@@ -44,48 +46,6 @@ class App(Spec, frozen=True, kw_only=True):
     """It serves no more: all of it is taken away but a ConfigMap that says why. `headgate retire` writes it."""
 
 
-Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
-
-
-class Resources(Spec, frozen=True, kw_only=True):
-    """What one pod gets."""
-
-    cpu: Quantity = "250m"
-    """Cores it asks for; what an autoscaler's percentage is of."""
-    cpu_limit: Quantity | None = None
-    """Cores it may use; by default one more than `threads`, as a throttled server is a slow one."""
-    memory: Quantity = "768Mi"
-    """Memory it asks for, and may use."""
-    gpu: Annotated[int, Meta(ge=0, le=64)] = 0
-    """GPUs of one pod. A canary takes as many again, see canary.surge."""
-    gpu_resource: str = "nvidia.com/gpu"
-    """What the cluster calls them."""
-
-
-class Autoscaling(Spec, frozen=True, kw_only=True):
-    """A HorizontalPodAutoscaler on the Rollout; `replicas` is not rendered then."""
-
-    min: Annotated[int, Meta(ge=1, le=1000)]
-    """At least this many pods."""
-    max: Annotated[int, Meta(ge=1, le=1000)]
-    """At most this many pods."""
-    cpu_percent: Annotated[int, Meta(ge=1, le=1000)]
-    """Of resources.cpu, on average: more adds pods, less takes them away."""
-
-
-class Toleration(Spec, frozen=True, kw_only=True, rename="camel"):
-    """A taint of nodes that the pods put up with, in Kubernetes' own words."""
-
-    key: str | None = None
-    """The taint's key; none: all."""
-    operator: Literal["Exists", "Equal"] = "Equal"
-    """Whether the value must be equal."""
-    value: str | None = None
-    """The taint's value."""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """The taint's effect; none: all."""
-
-
 class Serving(Spec, frozen=True, kw_only=True):
     """serving.yaml: how the model is run; the canary plan is here because it is the environment's choice."""
 
@@ -109,6 +69,18 @@ class Serving(Spec, frozen=True, kw_only=True):
     """Labels of the nodes that the pods run on."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints of nodes that the pods put up with."""
+    log_flush_seconds: Annotated[float, Meta(ge=0, le=60)] | None = None
+    """A server that is killed loses so much of its log; 0: none, each answer waits for the disk. By default 0.2."""
+    grpc_port: Annotated[int, Meta(ge=1024, le=65535)] | None = None
+    """V2 over gRPC, at this port of the pods and of both Services; the router shares out HTTP alone. None: no gRPC."""
+    price_per_hour: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    """Of one pod, in any currency: metrics then say what 1,000 predictions cost."""
+    rate_limit: RateLimit | None = None
+    """How much one client may ask; none: as much as it likes."""
+    shadow: Shadow | None = None
+    """A second model that sees a share of the requests and answers nobody."""
+    experiment: Experiment | None = None
+    """A second model that answers a part of the rows, to learn which is better."""
 
 
 class ModelPin(Spec, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from headgate.names import NameField
-from headgate.specs.environment import NetworkPolicy, Quantity
+from headgate.specs.environment import NetworkPolicy
+from headgate.specs.pods import Quantity
 from headgate.specs.reading import Spec
 from headgate.specs.receiver import Receiver
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.adapters.files import FileStore
 from headgate.adapters.usercode import code_digest, gather
@@ -13,8 +14,9 @@ from headgate.cli.fetch import fetch
 from headgate.errors import PermanentError, TransientError, UsageError
 from headgate.models import package
 from headgate.models.signature import Feature, Signature
-from headgate.names import Name, Uri
-from headgate.records.codec import digest_of, encode
+from headgate.names import Digest, Name, Uri
+from headgate.records.codec import decode, digest, digest_of, encode
+from headgate.records.judgement import Verdict, VerdictOutcome
 from headgate.records.model import ServiceCode, code_uri
 
 SIGNATURE = Signature(
@@ -138,6 +140,53 @@ def test_a_model_that_is_not_there_yet_may_be_asked_for_again(tmp_path: Path) ->
     """Exit 75: the pod starts the container again."""
     with pytest.raises(TransientError, match="is not in store"):
         fetch(f"file://{tmp_path}/store/models/flights/{digest_of(b'no')}", tmp_path / "pod")
+
+
+VERDICT = decode((Path(__file__).parents[2] / "golden/records/verdict-1.json").read_bytes(), Verdict)
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail"])
+def test_what_answers_people_comes_only_with_the_verdict_that_let_it(
+    tmp_path: Path, kept: str, outcome: VerdictOutcome
+) -> None:
+    """Nothing of it is there otherwise."""
+    sha256, code = Digest(kept.partition("?")[0][-64:]), kept[-64:]
+    made = replace(VERDICT, outcome=outcome, model=replace(VERDICT.model, sha256=sha256, code=code))
+    FileStore(tmp_path / "store").put(Uri(f"evidence/{digest(made)}.json"), encode(made))
+
+    if outcome == "pass":
+        fetch(kept, tmp_path / "pod", verdict=digest(made), champion=VERDICT.champion)
+    else:
+        with pytest.raises(PermanentError, match="is fail, and it would answer people"):
+            fetch(kept, tmp_path / "pod", verdict=digest(made), champion=VERDICT.champion)
+
+    assert (tmp_path / "pod" / "manifest.json").exists() is (outcome == "pass")
+
+
+def test_a_verdict_that_the_store_does_not_have_is_none(tmp_path: Path, kept: str) -> None:
+    """It may have been judged elsewhere."""
+    with pytest.raises(PermanentError, match="no document 'evidence/aaaa"):
+        fetch(kept, tmp_path / "pod", verdict="a" * 64, champion="b" * 64)
+
+
+@pytest.mark.parametrize("broken", ["absent", "swapped", "no place", "no store"])
+def test_a_pod_starts_without_an_optional_model(
+    tmp_path: Path, kept: str, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shadow: the reason is said, and the container ends well."""
+    place = kept.partition("?")[0]
+    if broken == "swapped":
+        (Path(place.removeprefix("file://")) / "model.onnx").write_bytes(b"other")
+    uris = {
+        "absent": f"{place[:-64]}{'a' * 64}",
+        "no place": "latest",
+        "no store": f"s3:///models/flights/{place[-64:]}",
+    }
+
+    fetch(uris.get(broken, place), tmp_path / "pod", optional=True)
+
+    assert "the server starts without it" in capsys.readouterr().err
+    assert not (tmp_path / "pod" / "manifest.json").exists()
 
 
 @pytest.mark.parametrize(
