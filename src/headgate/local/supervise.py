@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -61,8 +61,20 @@ def serve(
     command: list[object] = [sys.executable, "-m", "headgate", "serve", "--model", model, "--sha256", sha256]
     command += ["--service-file", service_file, "--port", 0, "--ready-file", ready_file]
     command += ["--threads", serving.threads, "--delay-ms", serving.faults.delay_ms]
-    command += ["--fail-share", serving.faults.fail_share, "--exit-with-parent", *more]
+    command += ["--fail-share", serving.faults.fail_share, "--exit-with-parent", *more, *asked(serving)]
     return Launch(name=name, command=tuple(map(str, command)), ready_file=ready_file, log=log)
+
+
+def asked(serving: Serving) -> Iterator[object]:
+    """Yield the options that serving.yaml asks for; gRPC at a free port, as two tracks share a machine."""
+    if serving.grpc_port is not None:
+        yield from ("--grpc-port", 0)
+    if serving.price_per_hour is not None:
+        yield from ("--price-per-hour", serving.price_per_hour)
+    if serving.log_flush_seconds is not None:
+        yield from ("--flush-seconds", serving.log_flush_seconds)
+    if limit := serving.rate_limit:
+        yield from ("--client-rate", limit.per_second, "--client-header", limit.header)
 
 
 class Server:
