@@ -20,6 +20,12 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def shown(value: object) -> str:
+    """Return a value as a message quotes it, at most 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 def number(value: float | None) -> str:
     """Return a number with about three figures that matter, as `.711`.
 

@@ -114,10 +114,10 @@ def example_of(project: Project) -> bytes:
 
     from headgate.local.traffic import body
     from headgate.serve.door.admission import Door
-    from headgate.serve.model.predictor import example
+    from headgate.serve.model.warming import made_up
 
     door = Door(project.contract, project.spec)
-    rows = pl.DataFrame([example(name, project.contract.columns[name], 1) for name in door.datatypes])
+    rows = door.frame(made_up(door, 1))
     texts = [name for name in project.spec.data.id if rows.schema[name] == pl.String]
     rows = rows.with_columns(pl.col(name).replace("", "example") for name in texts)
     if (time := project.spec.data.time) and time in rows.columns:

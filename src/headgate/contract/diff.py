@@ -7,6 +7,7 @@ import polars as pl
 from headgate.names import did_you_mean
 from headgate.records.dataset import Check
 from headgate.specs.contract import Column, Contract, Severity
+from headgate.wording import shown
 
 READABLE = {"integer": "whole numbers", "string": "text", "number": "numbers", "boolean": "true or false"}
 ACCEPTED = {
@@ -122,9 +123,3 @@ def broken(name: str, column: str | None, severity: Severity, detail: str, rows:
 def passed(name: str, column: str | None, severity: Severity, detail: str, rows: int = 0) -> Check:
     """Return the Check of a rule that was kept."""
     return Check(name=name, column=column, severity=severity, outcome="pass", detail=detail, rows=rows)
-
-
-def shown(value: object) -> str:
-    """Return a value as a message quotes it, at most 40 characters."""
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

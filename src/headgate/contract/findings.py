@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from headgate.contract.diff import broken, passed, shown
+from headgate.contract.diff import broken, passed
 from headgate.records.dataset import Check
 from headgate.specs.contract import Column, Severity
+from headgate.wording import shown
 
 OTHER_WORDS = 0.5
 """Beyond this share of unseen categories a column speaks another language, whatever its rule lets pass."""

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from headgate.contract.diff import shown
 from headgate.names import did_you_mean
 from headgate.specs.contract import Column, Contract
+from headgate.wording import shown
 
 Columns = Mapping[str, Sequence[Any]]
 TYPES: dict[str, tuple[str, frozenset[type]]] = {

@@ -7,8 +7,7 @@ much as it adds. Where the parts don't add up to the margin, the model is no suc
 
 import numpy as np
 
-from headgate.models.encoding import Matrix
-from headgate.models.formats import Raw, shaped
+from headgate.models.formats import Matrix, Raw, shaped
 from headgate.models.signature import Signature
 
 LINEAR = (b"LinearClassifier", b"LinearRegressor")

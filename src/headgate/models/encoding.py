@@ -6,14 +6,12 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
+from headgate.models.formats import Matrix
 from headgate.models.signature import Feature, Signature
 from headgate.names import did_you_mean
 from headgate.specs.service import Service
-
-Matrix = NDArray[np.float32]
 
 MOST_CATEGORIES = 254
 """The most frequent ones have a code of their own, the others are unknown: trees bin into 255, one for missing."""

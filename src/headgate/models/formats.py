@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
-from headgate.models.encoding import Matrix
 from headgate.models.packed import Packed
 from headgate.models.pickles import refuse_pickles
 from headgate.models.signature import Signature
 
+Matrix = NDArray[np.float32]
+"""Encoded rows: (rows, features)."""
 Raw = Callable[[Matrix], NDArray[Any]]
 """An opened model: a float32 matrix to (rows,) or (rows, columns), the last of two columns the positive class."""
 Open = Callable[[Mapping[str, bytes], Signature, int], Raw]

@@ -6,8 +6,7 @@ from typing import Any
 
 from headgate.errors import PermanentError
 from headgate.models import lightgbm_text
-from headgate.models.encoding import Matrix
-from headgate.models.formats import Raw, only, refuse_objective, refuse_order, refuse_width
+from headgate.models.formats import Matrix, Raw, only, refuse_objective, refuse_order, refuse_width
 from headgate.models.signature import Signature
 
 BEGINS = b"tree\n"

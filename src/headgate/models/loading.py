@@ -1,18 +1,20 @@
 """A verified folder to a model that predicts; needs the library of its format and nothing of what trained it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
-from headgate.models.encoding import Matrix, encode
-from headgate.models.formats import opened, shaped
+from headgate.models.formats import Matrix, opened, shaped
 from headgate.models.package import packed, read_signature, verify
 from headgate.models.packed import Packed, onnx_packed
 from headgate.models.signature import Signature
 from headgate.names import Digest
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ROWS_AT_ONCE = 65_536
 """Bounds the memory of one call."""
@@ -31,8 +33,10 @@ class Loaded:
         self.format = made.format
         self._raw = opened(made, signature, threads)
 
-    def predict(self, features: pl.DataFrame) -> Predictions:
+    def predict(self, features: "pl.DataFrame") -> Predictions:
         """Return a prediction per row: P(positive) (n,), class probabilities (n, classes), or numbers (n,)."""
+        from headgate.models.encoding import encode  # noqa: PLC0415 - brings polars, and a matrix needs none
+
         return self.predict_matrix(encode(features, self.signature))
 
     def predict_matrix(self, matrix: Matrix) -> Predictions:

@@ -5,8 +5,7 @@ from typing import Any
 
 from headgate.errors import PermanentError
 from headgate.models.additive import contributions, is_linear
-from headgate.models.encoding import Matrix
-from headgate.models.formats import Raw, only
+from headgate.models.formats import Matrix, Raw, only
 from headgate.models.signature import Signature
 
 QUIET = 3

@@ -10,8 +10,7 @@ import msgspec
 import numpy as np
 
 from headgate.errors import PermanentError
-from headgate.models.encoding import Matrix
-from headgate.models.formats import Raw, only, refuse_width
+from headgate.models.formats import Matrix, Raw, only, refuse_width
 from headgate.models.signature import Signature
 
 SCHEMA = "schema.json"

@@ -8,8 +8,7 @@ import msgspec
 
 from headgate.errors import PermanentError
 from headgate.models import ubjson
-from headgate.models.encoding import Matrix
-from headgate.models.formats import Raw, only, refuse_objective, refuse_order, refuse_width
+from headgate.models.formats import Matrix, Raw, only, refuse_objective, refuse_order, refuse_width
 from headgate.models.signature import Signature
 
 BEGINS = b"{"

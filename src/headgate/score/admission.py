@@ -11,7 +11,8 @@ from headgate.contract.times import as_naive_utc
 from headgate.contract.watch import Notice
 from headgate.errors import PermanentError
 from headgate.names import did_you_mean
-from headgate.serve.door.admission import DAY_MICROSECONDS, DTYPES, TIMES, Door, microseconds
+from headgate.serve.door.admission import DAY_MICROSECONDS, TIMES, Door, microseconds
+from headgate.serve.door.frames import DTYPES
 from headgate.specs.contract import ColumnType
 
 ROW = "row"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
-from headgate.models.encoding import Matrix
+from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
 from headgate.train import nested, trees

@@ -14,7 +14,7 @@ from headgate import features
 from headgate.errors import HeadgateError, PermanentError
 from headgate.features import FeatureFunction, blame
 from headgate.models import encoding
-from headgate.models.encoding import Matrix
+from headgate.models.formats import Matrix
 from headgate.models.loading import Loaded, Predictions
 from headgate.models.packed import Packed
 from headgate.models.signature import Signature

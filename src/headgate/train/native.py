@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from headgate.errors import PermanentError
-from headgate.models.encoding import Matrix
-from headgate.models.formats import shaped
+from headgate.models.formats import Matrix, shaped
 from headgate.models.loading import Predictions
 from headgate.models.packed import FILES, Format, Packed
 from headgate.models.signature import Signature

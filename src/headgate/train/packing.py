@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.errors import PermanentError
 from headgate.models import mlflow, saved
-from headgate.models.encoding import Matrix
+from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.models.packed import Packed, onnx_packed
 from headgate.models.signature import Signature

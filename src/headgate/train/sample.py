@@ -7,7 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from headgate import features
-from headgate.models.encoding import Matrix, encode
+from headgate.models.encoding import encode
+from headgate.models.formats import Matrix
 from headgate.models.signature import Signature
 from headgate.specs.service import Service, Task
 

@@ -17,7 +17,8 @@ from headgate.adapters import answers
 from headgate.adapters.answers import Shipping, bring, place
 from headgate.adapters.files import FileStore
 from headgate.names import Digest, Name, Uri
-from headgate.serve.logs.prediction_log import Segment, read
+from headgate.serve.logs.prediction_log import read
+from headgate.serve.logs.segment import Segment
 
 SEGMENT = Segment(
     service=Name("orders"),

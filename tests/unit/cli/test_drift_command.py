@@ -13,7 +13,7 @@ from headgate.cli.wiring import Project, open_project
 from headgate.contract.times import in_utc
 from headgate.names import Digest
 from headgate.records.live import DriftReport
-from headgate.serve.logs.prediction_log import Segment
+from headgate.serve.logs.segment import Segment
 from unit.cli.terminal import Terminal, orders
 
 THURSDAY = datetime(2013, 4, 4, tzinfo=UTC)

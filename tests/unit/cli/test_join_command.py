@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from headgate.cli.wiring import Project, open_project
 from headgate.names import Digest, Name
 from headgate.records.live import LabelledWindow
-from headgate.serve.logs.labels import Desk, LabelLog, LabelSegment
-from headgate.serve.logs.prediction_log import Segment
+from headgate.serve.logs.desk import Desk
+from headgate.serve.logs.label_log import LabelLog, LabelSegment
+from headgate.serve.logs.segment import Segment
 from unit.cli.terminal import Said, Terminal
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -21,7 +21,8 @@ from headgate.records.comparison import ExperimentReport
 from headgate.serve.experiment.divided import Divided, ExperimentOptions
 from headgate.serve.experiment.division import CONTROL, TREATMENT, UNASSIGNED, Division
 from headgate.serve.experiment.report import Arms, mismatch, read_arms, report
-from headgate.serve.logs.prediction_log import Assignment, read
+from headgate.serve.logs.prediction_log import read
+from headgate.serve.logs.segment import Assignment
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.protocols.v2 import decode as decode_request
 from headgate.serve.setup.preparing import prepare

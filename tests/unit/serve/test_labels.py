@@ -20,8 +20,10 @@ from headgate.errors import PermanentError
 from headgate.names import Name
 from headgate.records.dataset import Window
 from headgate.serve.door.admission import Door
+from headgate.serve.logs.desk import Desk
+from headgate.serve.logs.label_log import LabelLog, LabelSegment
 from headgate.serve.logs.label_requests import Telling, telling_of
-from headgate.serve.logs.labels import Desk, LabelLog, LabelSegment, files, read
+from headgate.serve.logs.labels import files, read
 from headgate.serve.logs.prediction_log import read as read_log
 from headgate.serve.logs.recorder import Recorder
 from headgate.serve.protocols.v2 import decode

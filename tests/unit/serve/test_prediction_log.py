@@ -16,8 +16,9 @@ from headgate.features import ids
 from headgate.names import Digest, Name
 from headgate.records.dataset import Window
 from headgate.serve.door.admission import Admitted, Door
-from headgate.serve.logs.prediction_log import Segment, inputs_of, read, segments
+from headgate.serve.logs.prediction_log import inputs_of, read, segments
 from headgate.serve.logs.recorder import Recorder
+from headgate.serve.logs.segment import Segment
 from headgate.serve.protocols.v2 import decode
 from headgate.specs.contract import Column, Contract
 from headgate.specs.reading import parse

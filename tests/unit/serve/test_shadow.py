@@ -41,7 +41,7 @@ class Pair:
 
     def shadow(self, **changed: Any) -> Shadow:
         options = msgspec.structs.replace(self.options, **changed)
-        found = shadow_of(self.served.predictor, self.served.door.contract, options)
+        found = shadow_of(self.served.predictor, options)
         assert found is not None
         return found
 
@@ -214,7 +214,7 @@ def test_a_shadow_that_is_none_keeps_no_server_from_being_ready(
     else:
         options = msgspec.structs.replace(options, sha256="latest")
 
-    found = shadow_of(binary.served.predictor, binary.served.door.contract, options)
+    found = shadow_of(binary.served.predictor, options)
 
     assert found is None
     told = capsys.readouterr().err

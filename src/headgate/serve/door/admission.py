@@ -1,12 +1,11 @@
-"""What may come in: a V2 request against the contract, and the frame of raw rows that the features see."""
+"""What may come in: a V2 request against the contract."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from headgate.contract.numbers import Numbers
@@ -23,15 +22,8 @@ from headgate.serve.refusal import RefusalError, quoted
 from headgate.specs.contract import ColumnType, Contract
 from headgate.specs.service import Service
 
-DTYPES: dict[ColumnType, pl.DataType] = {
-    "integer": pl.Int64(),
-    "number": pl.Float64(),
-    "string": pl.String(),
-    "boolean": pl.Boolean(),
-    "datetime": pl.Datetime("us"),
-    "date": pl.Date(),
-}
-"""What features() sees; times are naive UTC, as in the datasets."""
+if TYPE_CHECKING:
+    import polars as pl
 
 TIMES = ("datetime", "date")
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC here
@@ -139,22 +131,11 @@ class Door:
         self.violations.noticed(notices)
         return Admitted(len(next(iter(columns.values()))), columns, stamps, json_of(tensors), numbers, notices)
 
-    def frame(self, rows: Admitted) -> pl.DataFrame:
+    def frame(self, rows: Admitted) -> "pl.DataFrame":
         """Return the rows as the features see them: every input a column, absent optional ones null."""
-        return pl.DataFrame([self.series(name, type_, rows) for name, type_ in self.types.items()])
+        from headgate.serve.door.frames import frame_of  # noqa: PLC0415 - brings polars, which most answers do without
 
-    def series(self, name: str, type_: ColumnType, rows: Admitted) -> pl.Series:
-        dtype = DTYPES[type_]
-        if name not in rows.columns:
-            return pl.Series(name, [None] * rows.count, dtype)
-        if rows.numbers is not None and type_ == "number":
-            return pl.Series(name, rows.numbers[self.places[name]], nan_to_null=True)
-        if type_ == "datetime":
-            return pl.Series(name, rows.stamps[name], pl.Int64).cast(dtype)
-        if type_ == "date":
-            days = [None if stamp is None else stamp // DAY_MICROSECONDS for stamp in rows.stamps[name]]
-            return pl.Series(name, days, pl.Int32).cast(dtype)
-        return pl.Series(name, rows.columns[name], dtype)
+        return frame_of(rows, self.types, self.places)
 
 
 def json_of(tensors: Sequence[Tensor]) -> dict[str, msgspec.Raw]:

@@ -13,7 +13,8 @@ from headgate import features
 from headgate.errors import PermanentError
 from headgate.names import Digest, Name, did_you_mean
 from headgate.records.comparison import Arm, Bounded, ExperimentReport
-from headgate.serve.logs.prediction_log import Assignment, Segment, inputs_of, read_segment, segments
+from headgate.serve.logs.prediction_log import inputs_of, read_segment, segments
+from headgate.serve.logs.segment import Assignment, Segment
 from headgate.specs.service import Service
 from headgate.stats.arms import difference
 from headgate.stats.clustered import estimate

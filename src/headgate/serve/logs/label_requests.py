@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from headgate.serve.logs.labels import Desk, LabelLog, LabelSegment
+from headgate.serve.logs.desk import Desk
+from headgate.serve.logs.label_log import LabelLog, LabelSegment
 from headgate.serve.protocols.v2 import ENCODER
 from headgate.serve.refusal import RefusalError
 from headgate.specs.contract import Contract

@@ -6,23 +6,19 @@ line, which the reader leaves out.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-import msgspec
 import polars as pl
 
 from headgate.contract.times import inside
 from headgate.features import ids
-from headgate.names import Digest, Name
 from headgate.records.dataset import Window
 from headgate.serve.logs.lines import read_lines
+from headgate.serve.logs.segment import Segment
 from headgate.specs.contract import ColumnType
-from headgate.specs.service import Data, Label, Service, Task
+from headgate.specs.service import Data, Label, Service
 
-DAY_MICROSECONDS = 86_400_000_000
 AT, SCORES, INPUTS = "at", "scores", "inputs"
 PREDICTION = "prediction"
 
@@ -35,34 +31,6 @@ STORED: dict[ColumnType, pl.DataType] = {
     "date": pl.Int64(),
 }
 """How a column stands in a segment; times are microseconds since 1970, UTC."""
-
-
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """By which chance an experiment had this model answer."""
-
-    experiment: str
-    key: str
-    """The input by whose value rows were divided."""
-    arm: str
-    propensity: float
-    classes: tuple[str, ...] = ()
-    """What a label may be, in the order of the model's codes."""
-
-
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    """First line of a file: what its lines hold."""
-
-    log: Literal[1] = 1
-    service: Name
-    model: Digest
-    task: Task
-    classes: tuple[str, ...]
-    time: str | None
-    """Event time's column; without one an answer's own time is its event time."""
-    id: tuple[str, ...]
-    columns: dict[str, ColumnType]
-    assignment: Assignment | None = None
-    """None: no chance decided who answered."""
 
 
 def read(log_dir: Path, window: Window | None = None) -> pl.DataFrame:
@@ -99,20 +67,6 @@ def days_of(window: Window) -> tuple[str, str]:
     last = window.end.astimezone(UTC) if window.end.tzinfo else window.end
     first = window.start.astimezone(UTC) if window.start.tzinfo else window.start
     return first.date().isoformat(), (last - datetime.resolution).date().isoformat()
-
-
-def day_of(stamp: int) -> str:
-    """Return the UTC day of microseconds since 1970.
-
-    >>> day_of(1_356_998_400_000_000)
-    '2013-01-01'
-    """
-    return day_text(stamp // DAY_MICROSECONDS)
-
-
-@lru_cache(maxsize=4096)
-def day_text(day: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
 
 
 def read_segment(path: Path) -> pl.DataFrame | None:

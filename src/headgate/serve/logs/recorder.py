@@ -14,7 +14,7 @@ from headgate.adapters.durable import write_all
 from headgate.errors import PermanentError
 from headgate.names import short
 from headgate.serve.door.admission import Admitted
-from headgate.serve.logs.prediction_log import Segment, day_of
+from headgate.serve.logs.segment import Segment, day_of
 
 WAITING_BYTES = 64 << 20
 """While the disk takes nothing, this much waits; then rows are lost, and counted."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.contract.numbers import Numbers
-from headgate.models.encoding import Matrix
+from headgate.models.formats import Matrix
 from headgate.models.signature import Feature, Signature
 from headgate.serve.door.admission import DAY_MICROSECONDS, Admitted
 from headgate.specs.contract import ColumnType

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from headgate.features import compute
-from headgate.models.encoding import encode
+from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
 from headgate.serve.door.admission import Admitted
@@ -40,8 +39,7 @@ def contributions_of(predictor: Predictor, rows: Admitted) -> Output:
     if len(predictor.models) > 1:
         raise RefusalError("two models answer here, for an experiment, and a contribution is of one")
     loaded = predictor.loaded
-    made = compute(predictor.door.frame(rows), predictor.spec, predictor.function)
-    values = loaded.contributions(encode(made, loaded.signature))
+    values = loaded.contributions(matrix_of(predictor, rows))
     if values is None:
         raise RefusalError(
             f"this model, kept as {loaded.format}, has no contributions of its own; linear ones have, and those that "
@@ -50,6 +48,17 @@ def contributions_of(predictor: Predictor, rows: Admitted) -> Output:
     flat = values[:, 0] if values.shape[1] == 1 else values
     features = [*loaded.signature.names, BASE]
     return Explained(CONTRIBUTIONS, "FP64", flat.shape, np.ravel(flat).tolist(), {"features": features})
+
+
+def matrix_of(predictor: Predictor, rows: Admitted) -> Matrix:
+    """Return the rows as the model takes them."""
+    if predictor.direct is not None:
+        return predictor.direct.matrix(rows)
+    from headgate.features import compute  # noqa: PLC0415 - brings polars, which most models do without
+    from headgate.models.encoding import encode  # noqa: PLC0415 - as above
+
+    made = compute(predictor.door.frame(rows), predictor.spec, predictor.function)
+    return encode(made, predictor.loaded.signature)
 
 
 def extra_outputs(predictor: Predictor, rows: Admitted, scores: Predictions, asked: frozenset[str]) -> list[Output]:

@@ -13,7 +13,7 @@ from headgate.drift.sketch import Sketch, SketchDay, together
 from headgate.models.loading import Predictions
 from headgate.names import Digest
 from headgate.serve.door.admission import DAY_MICROSECONDS, Admitted
-from headgate.serve.logs.prediction_log import day_of
+from headgate.serve.logs.segment import day_of
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.observers.batching import Waiting
 from headgate.serve.observers.bins import Bins

@@ -11,9 +11,10 @@ from headgate.models.loading import load
 from headgate.names import Digest, did_you_mean, digest, name
 from headgate.serve.experiment.divided import ControlOnly, Divided, DividedRecorder, ExperimentOptions
 from headgate.serve.experiment.division import CONTROL, NAMES, TREATMENT, UNASSIGNED, Division
-from headgate.serve.logs.prediction_log import Assignment, Segment
 from headgate.serve.logs.recorder import Recorder
+from headgate.serve.logs.segment import Assignment, Segment
 from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.warming import warm_up
 from headgate.serve.setup.served import Served
 
 
@@ -57,7 +58,7 @@ def both_of(control: Predictor, options: ExperimentOptions, threads: int) -> Div
             next_step="name an input of the contract with --experiment-key",
         )
     treatment = Predictor(loaded, control.spec, control.function, control.door)
-    treatment.warm_up(control.door.contract, list(control.door.types))
+    warm_up(treatment)
     return Divided(control, treatment, Division(name(options.name, "experiment"), options.key, options.share))
 
 

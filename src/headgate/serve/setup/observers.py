@@ -13,11 +13,10 @@ from headgate.names import digest, short
 from headgate.records.codec import decode, encode
 from headgate.records.codec import digest as digest_of
 from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.warming import warm_up
 from headgate.serve.observers import bins
 from headgate.serve.observers.background import Background, Observer
 from headgate.serve.observers.sketching import Sketching
-from headgate.serve.shadow.mirroring import Shadow
-from headgate.serve.shadow.pairs import PairLog, PairsHead
 from headgate.serve.telemetry.cost import Cost
 from headgate.serve.telemetry.meters import Meters
 from headgate.serve.telemetry.sketch_metrics import SketchMetrics
@@ -25,6 +24,8 @@ from headgate.specs.contract import Contract
 
 if TYPE_CHECKING:
     from headgate.drift.reference import Reference
+    from headgate.serve.shadow.mirroring import Shadow
+    from headgate.serve.shadow.pairs import PairLog
 
 
 class ShadowOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +60,16 @@ def observe(
     meters.registry.register(SketchMetrics(*names, sketching))
     meters.registry.register(Cost(names, lambda: sketching.answered, price_per_hour))
     observers: list[Observer] = [sketching]
-    if shadow and (second := shadow_of(predictor, contract, shadow)):
+    if shadow and (second := shadow_of(predictor, shadow)):
         meters.registry.register(second)
         observers.append(second)
     return Background(observers), {"/sketch": lambda: encode(sketching.sketch())}
 
 
-def shadow_of(champion: Predictor, contract: Contract, options: ShadowOptions) -> Shadow | None:
+def shadow_of(champion: Predictor, options: ShadowOptions) -> "Shadow | None":
     """Return the shadow, verified and tried; None when it cannot be, which is said, and the champion answers."""
+    from headgate.serve.shadow.mirroring import Shadow  # noqa: PLC0415 - brings polars, which a server without one needs not
+
     try:
         loaded = load(options.model, digest(options.sha256))
         signature, mine = loaded.signature, champion.loaded.signature
@@ -76,7 +79,7 @@ def shadow_of(champion: Predictor, contract: Contract, options: ShadowOptions) -
                 next_step="give one of the same service, task and classes",
             )
         predictor = Predictor(loaded, champion.spec, champion.function, champion.door)
-        predictor.warm_up(contract, list(champion.door.types))
+        warm_up(predictor)
         log = log_of(options.log, predictor, champion) if options.log else None
     except HeadgateError as err:
         sys.stderr.write(f"no shadow {str(options.model)!r}: {'; '.join(err.lines())}\n")
@@ -84,7 +87,9 @@ def shadow_of(champion: Predictor, contract: Contract, options: ShadowOptions) -
     return Shadow(predictor, short(champion.loaded.sha256), options.share, log)
 
 
-def log_of(folder: Path, shadow: Predictor, champion: Predictor) -> PairLog:
+def log_of(folder: Path, shadow: Predictor, champion: Predictor) -> "PairLog":
+    from headgate.serve.shadow.pairs import PairLog, PairsHead  # noqa: PLC0415 - as above
+
     signature = shadow.loaded.signature
     head = PairsHead(
         service=signature.service,

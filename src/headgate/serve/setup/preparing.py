@@ -3,16 +3,17 @@
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headgate.errors import PermanentError
-from headgate.features import FeatureFunction
 from headgate.models.loading import load as load_model
 from headgate.names import Digest, short
 from headgate.serve.door.admission import Door
 from headgate.serve.logs.label_requests import telling_of
-from headgate.serve.logs.prediction_log import Segment
 from headgate.serve.logs.recorder import Recorder
+from headgate.serve.logs.segment import Segment
 from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.warming import warm_up
 from headgate.serve.setup.experiment import LogOptions, divided
 from headgate.serve.setup.faults import FaultPlan
 from headgate.serve.setup.observers import observe
@@ -22,6 +23,9 @@ from headgate.serve.telemetry.meters import Meters
 from headgate.specs.contract import Contract
 from headgate.specs.reading import read
 from headgate.specs.service import Service
+
+if TYPE_CHECKING:
+    from headgate.features import FeatureFunction
 
 
 def prepare(options: ServeOptions, sha256: Digest) -> Served:
@@ -38,7 +42,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         )
     door = Door(contract, spec)
     predictor = Predictor(loaded, spec, features_function(spec, folder), door)
-    if cold := predictor.warm_up(contract, list(door.types)):
+    if cold := warm_up(predictor):
         sys.stderr.write(f"not warmed up, for made-up rows are refused: {cold}\n")
     meters = Meters(spec.service, short(sha256))
     meters.registry.register(door.violations)
@@ -66,7 +70,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
     return divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
 
 
-def features_function(spec: Service, folder: Path) -> FeatureFunction | None:
+def features_function(spec: Service, folder: Path) -> "FeatureFunction | None":
     """Return the owner's own function, None where every column is a feature as it is."""
     if spec.data.features is None:
         return None
