@@ -1,4 +1,4 @@
-"""Logged answers and labels in the store: they go there piece by piece, and come back as files that read like them."""
+"""What a server logs in the store: it goes there piece by piece, and comes back as files that read like it."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,8 @@ from headgate.ports import Store
 PIECE_BYTES = 8 << 20
 """A piece ends with the first line past this."""
 FILE = re.compile(r"(labels/)?\d{4}-\d\d-\d\d/[\w.-]+\.jsonl")
-EVERY = ("*-*-*/*.jsonl", "labels/*-*-*/*.jsonl")
+EVERY = ("*-*-*/*.jsonl", "labels/*-*-*/*.jsonl", "pairs/*/*.jsonl")
+PAIRS = re.compile(r"[\w.-]+\.jsonl")
 
 
 def place(environment: str, service: str) -> str:
@@ -78,7 +79,21 @@ def bring(store: Store, where: str, folder: Path, first: str, last: str) -> None
     for uri in store.uris(f"{where}/"):
         name = uri.removeprefix(f"{where}/")
         path = folder / name
-        if FILE.fullmatch(name) and first <= path.parent.name <= last and not path.exists():
-            with speaking(f"write {str(path)!r}"):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(path, store.get(uri))
+        if FILE.fullmatch(name) and first <= path.parent.name <= last:
+            copy(store, uri, path)
+
+
+def bring_pairs(store: Store, where: str, folder: Path) -> None:
+    """Bring every piece of a champion's and a shadow's pairs that is not there yet into a folder."""
+    for uri in store.uris(f"{where}/"):
+        name = uri.removeprefix(f"{where}/")
+        if PAIRS.fullmatch(name):
+            copy(store, uri, folder / name)
+
+
+def copy(store: Store, uri: Uri, path: Path) -> None:
+    if path.exists():
+        return
+    with speaking(f"write {str(path)!r}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, store.get(uri))

@@ -43,7 +43,7 @@ def experiment(
     from headgate.serve.experiment.report import read_arms, report
 
     project = open_project(service, workspace)
-    folder = log_dir or project.predictions(environment or project.live(None).environment)
+    folder = log_dir or project.answers(environment or project.live(None).environment, None)
     arms = read_arms(folder, name)
     labels = matured(project, arms.rows["time"], moment(as_of) or project.clock())
     chosen = metric or ("mae" if project.spec.task == "regression" else "brier")

@@ -1,5 +1,6 @@
 """headgate shadow."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,16 @@ import typer
 
 from headgate.cli.exchange import OutFile, Output, OutputFormat, leave
 from headgate.cli.moments import AsOf, moment
-from headgate.cli.wiring import DEFAULT_SERVICE_FILE, ServiceFile, WorkspaceFolder, open_project
+from headgate.cli.wiring import (
+    DEFAULT_SERVICE_FILE,
+    EnvironmentName,
+    Project,
+    ServiceFile,
+    WorkspaceFolder,
+    open_project,
+)
 from headgate.errors import PermanentError
+from headgate.names import short
 from headgate.records.comparison import Bounded, ShadowReport
 from headgate.wording import counted
 
@@ -17,9 +26,16 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def shadow(
-    pairs: Annotated[Path, typer.Argument(help="Where `headgate serve --shadow-log` kept both models' answers.")],
+    pairs: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Where `headgate serve --shadow-log` kept both models' answers. Default: those of the shadow that "
+            "the environment's serving.yaml names."
+        ),
+    ] = None,
     service: ServiceFile = DEFAULT_SERVICE_FILE,
     workspace: WorkspaceFolder = None,
+    environment: EnvironmentName = None,
     labelled: Annotated[
         bool, typer.Option("--labelled", help="Also read the labels that have matured: the metrics of both models.")
     ] = False,
@@ -34,7 +50,7 @@ def shadow(
     from headgate.serve.shadow.report import report
 
     project = open_project(service, workspace)
-    head, rows = read_pairs(pairs)
+    head, rows = read_pairs(pairs or named(project, environment))
     if head.service != project.spec.service:
         raise PermanentError(
             f"the pairs are of service {head.service!r}, and {service.name} describes {project.spec.service!r}",
@@ -43,6 +59,25 @@ def shadow(
     labels = matured(project, rows["time"], moment(as_of) or project.clock()) if labelled else None
     found = report(head, rows, project.spec, labels, alpha)
     leave(found, out, output, project, summary(found))
+
+
+def named(project: Project, environment: str | None) -> Path:
+    """Return where the pairs are of the champion and the shadow that main names: those in the bucket as well."""
+    standing, service = project.live(environment), project.spec.service
+    version = standing.desired.version(standing.environment, service)
+    shadow = standing.desired.serving(standing.environment, service).shadow
+    if version is None or shadow is None:
+        raise PermanentError(
+            f"serving.yaml of {service!r} in {standing.environment!r} names no shadow of a champion",
+            next_step="name the folder of pairs: headgate shadow PAIRS",
+        )
+    within = f"pairs/{short(version.model.sha256)}-{short(shadow.sha256)}"
+    folder = project.predictions(standing.environment) / within
+    if os.environ.get("HEADGATE_STORE"):
+        from headgate.adapters.answers import bring_pairs, place
+
+        bring_pairs(project.store, f"{place(standing.environment, service)}/{within}", folder)
+    return folder
 
 
 def summary(found: ShadowReport) -> str:

@@ -172,14 +172,16 @@ class Project:
         """Where an environment's servers log what they answer."""
         return self.workspace.root / "predictions" / environment / self.spec.service
 
-    def answers(self, environment: str, window: Window) -> Path:
-        """Where a window's logged answers can be read: those in the bucket that HEADGATE_STORE names as well."""
+    def answers(self, environment: str, window: Window | None) -> Path:
+        """Where a window's logged answers, or all, can be read: also those in the bucket that HEADGATE_STORE names."""
         folder = self.predictions(environment)
         if os.environ.get("HEADGATE_STORE"):
             from headgate.adapters.answers import bring, place
             from headgate.serve.logs.prediction_log import days_of
 
-            bring(self.store, place(environment, self.spec.service), folder, *days_of(window))
+            bring(
+                self.store, place(environment, self.spec.service), folder, *(days_of(window) if window else ("", "~"))
+            )
         return folder
 
     def answered(self, environment: str) -> list[str]:

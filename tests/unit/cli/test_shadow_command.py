@@ -7,7 +7,10 @@ import msgspec
 import pytest
 
 from headgate.cli.wiring import open_project
+from headgate.desired import file_path
 from headgate.models import package
+from headgate.records.change import Edit
+from headgate.records.codec import digest_of
 from headgate.records.comparison import ShadowReport
 from headgate.serve.observers.background import pause
 from headgate.serve.protocols.v2 import decode
@@ -56,6 +59,29 @@ def test_no_pairs_are_no_report(live: Terminal) -> None:
 
     assert 1 == said.code
     assert "serve with --shadow-model and --shadow-log" in said.err
+
+
+def test_pairs_of_the_shadow_that_git_names_are_found(live: Terminal) -> None:
+    """Where the ring's servers keep them; without a shadow in serving.yaml it is said that a folder must be named."""
+    pairs = pairs_of(live)
+    project = open_project(live.folder / "service.yaml", None)
+    standing, service = project.live(None), project.spec.service
+    version = standing.desired.version(standing.environment, service)
+    assert version is not None
+    unnamed = live("shadow")
+    other = package.read(live.folder / "shadow", package.MANIFEST)
+    sha256 = digest_of(other)
+    text = f"shadow: {{storageUri: models/{service}/{sha256}, sha256: '{sha256}'}}\n"
+    edit = Edit(path=file_path(standing.environment, service, "serving.yaml"), text=text)
+    project.forge.commit([edit], "A shadow\n", project.forge.head())  # type: ignore[attr-defined]  # a person's push
+    kept = project.predictions(standing.environment) / "pairs" / f"{version.model.sha256[:12]}-{sha256[:12]}"
+    kept.parent.mkdir(parents=True)
+    pairs.rename(kept)
+
+    said = live("shadow", "--environment", standing.environment)
+
+    assert (1, True) == (unnamed.code, "names no shadow of a champion" in unnamed.err)
+    assert (0, True) == (said.code, "200 rows" in said.out), said.err
 
 
 def test_pairs_of_another_service_are_refused(live: Terminal) -> None:

@@ -1,7 +1,5 @@
 """What stands beside a champion when its server is started: a shadow that hurts nobody, a treatment that is proven."""
 
-import asyncio
-import http.client
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +20,12 @@ from headgate.records.change import Edit
 from headgate.records.codec import decode, digest, encode
 from headgate.records.judgement import Verdict
 from headgate.records.live import Revision, Target
+from headgate.serve.protocols.v2 import decode as decode_request
+from headgate.serve.setup.observers import ShadowOptions
+from headgate.serve.setup.preparing import prepare
 from headgate.specs.writing import render_version
 from unit.envrepo import VERSION
-from unit.serve.running import ask, rides, world
+from unit.serve.running import rides, world
 from unit.serve.second import second
 
 VERDICT = decode((Path(__file__).parents[2] / "golden/records/verdict-1.json").read_bytes(), Verdict)
@@ -94,18 +95,17 @@ def test_a_shadow_is_started_with_its_digest_and_a_log_of_its_own(service: Rides
     assert said in " ".join(words)
 
 
-def test_a_shadow_that_is_nowhere_hurts_nobody(service: Rides) -> None:
-    """Its server is ready and answers; why there is no shadow is in its log."""
-    launch = service.launch(shadow=service.place)
+def test_a_shadow_that_is_nowhere_hurts_nobody(service: Rides, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its server gets ready and answers; why there is no shadow is in its log."""
+    words = dict(pairwise(service.launch(shadow=service.place).command))
+    shadow = ShadowOptions(model=Path(words["--shadow-model"]), sha256=words["--shadow-sha256"])
 
-    async def asked() -> int:
-        async with supervise.running(launch) as server:
-            body = json.dumps(rides(1)).encode()
-            connection = http.client.HTTPConnection(*server.address, timeout=10)
-            return (await asyncio.to_thread(ask, connection, "/v2/models/rides/infer", body)).status
+    served = prepare(service.made.options(log_dir=None, shadow=shadow), service.made.sha256)
 
-    assert 200 == asyncio.run(asked())
-    assert "no shadow" in launch.log.read_text()
+    scores = served.predictor.answer(served.door.admit(decode_request(json.dumps(rides(1)).encode())))
+    served.background.stop()
+    assert 1 == len(scores)
+    assert "no shadow" in capsys.readouterr().err
 
 
 def test_a_proven_treatment_answers_beside_the_champion(service: Rides) -> None:
