@@ -50,6 +50,19 @@ FAULTS = "headgate_faults_total"
 LOG_LOST = "headgate_log_lost_total"
 """Counter by service: answered requests that the prediction log gave up because the disk took nothing."""
 
+STREAM_MESSAGES = "headgate_stream_messages_total"
+"""Counter by service, model and outcome: messages answered, and those that became dead letters."""
+STREAM_DEAD = "headgate_stream_dead_letters_total"
+"""Counter by service, model and reason (malformed, contract, model, tombstone, too_long): the latter, by why."""
+STREAM_LAG = "headgate_stream_lag"
+"""Gauge by service, topic and partition: messages that wait, of the partitions this process reads."""
+STREAM_AWAY = "headgate_stream_away"
+"""Gauge by service: 1 while the topics cannot be reached, else 0."""
+STREAM_FAILURES = "headgate_stream_failures_total"
+"""Counter by service: how often the topics were opened anew because something failed; messages then come again."""
+STREAM_LOST = "headgate_stream_lost_total"
+"""Counter by service and topic: messages that the topic's retention took before they were read."""
+
 DRIFT = "headgate_drift"
 """Gauge by service, environment, column and method: its distance in the last measured window, NaN for too few rows."""
 DRIFT_LIMIT = "headgate_drift_limit"
@@ -124,6 +137,10 @@ SCORES_LABELS = (SERVICE, MODEL, "output")
 SHADOW_LABELS = (SERVICE, MODEL, "shadow")
 SHADOW_ROWS_LABELS = (*SHADOW_LABELS, "outcome")
 EXPERIMENT_LABELS = (SERVICE, "experiment", "arm", MODEL)
+STREAM_MESSAGES_LABELS = (SERVICE, MODEL, "outcome")
+STREAM_DEAD_LABELS = (SERVICE, MODEL, REASON)
+STREAM_LAG_LABELS = (SERVICE, "topic", "partition")
+STREAM_LOST_LABELS = (SERVICE, "topic")
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
 PHASE_LABELS = (SERVICE, MODEL, "phase")

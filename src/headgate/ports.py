@@ -1,6 +1,6 @@
 """What the outside world must be able to do; each adapter passes the port's one contract test."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -141,6 +141,57 @@ class Metrics(Protocol):
 
     def ask(self, question: str, limit: float, service: str, track: Track, since: datetime) -> Count | None:
         """Return counts since the step began, None when there is no data; TransientError when unreachable."""
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One message of a topic, as it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    """None: a tombstone."""
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Return where it stands: `requests/0/42`, for ever the same."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class Letter(msgspec.Struct, frozen=True, gc=False):
+    """One message to be written."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Stream(Protocol):
+    """Topics of which one is read by a group, each message at least once; a stream that failed is opened anew."""
+
+    async def open(self) -> None:
+        """Begin after the last committed message, at the first one of all where none was; TransientError: try again."""
+
+    async def take(self, most: int, seconds: float) -> Sequence[Message]:
+        """Return at most so many messages, those of a partition in order; none when none came in that time."""
+
+    async def give(self, letters: Sequence[Letter]) -> frozenset[int]:
+        """Return once all are kept for good, but for those whose places are returned: too long for their topic."""
+
+    async def commit(self, messages: Sequence[Message]) -> None:
+        """Remember that these need not be read again; a partition that another process has by now is left to it."""
+
+    async def lag(self) -> Mapping[int, int]:
+        """Return how many messages of each partition wait; TransientError where that cannot be known."""
+
+    def lost(self) -> int:
+        """Return how many messages were gone before they could be read, since this was last asked."""
+
+    async def close(self) -> None:
+        """Leave the topics to others, in whatever state it is; what was taken and not committed comes again."""
 
 
 class Cluster(Protocol):

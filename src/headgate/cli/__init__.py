@@ -36,6 +36,7 @@ COMMANDS = {
     "score": "Score a Parquet file with the server's checks, features and numbers.",
     "partition": "Divide an input among processes that score it.",
     "gather": "Make the scored shares of an input one file.",
+    "stream": "Answer each message of a Kafka topic, at least once, as the server would.",
     "shadow": "Compare a model that answers nobody with the one that does, in pairs.",
     "experiment": "Say which of two models that share the requests is better, at every look.",
     "ship": "Send what a server logs to the store, beside it in its pod.",
@@ -56,6 +57,7 @@ PURGE = "dirty_decay_ms:0,muzzy_decay_ms:0"
 """Memory that polars frees goes back at once, here and in what we start: a train step of 230,000 rows, -48 MB."""
 
 EXTRAS = {
+    "aiokafka": "kafka",
     "boto3": "s3",
     "botocore": "s3",
     "cryptography": "forge",

@@ -1,0 +1,5 @@
+"""The broker that the tests of this folder share."""
+
+from kafka.fixtures import broker
+
+__all__ = ["broker"]
