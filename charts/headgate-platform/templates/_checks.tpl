@@ -41,4 +41,17 @@
 {{- fail (printf "measured: measure-%s-%s is longer than the 52 characters that a CronWorkflow may have" .service .environment) -}}
 {{- end -}}
 {{- end -}}
+{{- $named := list -}}
+{{- range $values.scored -}}
+{{- if not (hasKey $values.receiver.services .service) -}}
+{{- fail (printf "scored names service %q, which receiver.services does not" .service) -}}
+{{- end -}}
+{{- if and (not .image) (contains "{commit}" (index $values.receiver.services .service).image) -}}
+{{- fail (printf "scored: service %q has an image for each commit; give `image` here" .service) -}}
+{{- end -}}
+{{- if has .name $named -}}
+{{- fail (printf "scored names %q twice" .name) -}}
+{{- end -}}
+{{- $named = append $named .name -}}
+{{- end -}}
 {{- end }}

@@ -22,8 +22,9 @@ from headgate.cli.wiring import (
     open_project,
 )
 from headgate.gate import packs
-from headgate.graph.engines.local import Run, StepEnd
+from headgate.graph.engines.local import StepEnd
 from headgate.graph.engines.local import run as run_graph
+from headgate.graph.engines.progress import Run
 from headgate.graph.step import CONTINUOUS_TRAINING
 from headgate.names import run_name
 from headgate.records.codec import decode

@@ -3,12 +3,13 @@
 from importlib.util import find_spec
 
 from headgate.errors import PermanentError
-from headgate.graph.step import CONTINUOUS_TRAINING, MEASURING, PROMOTION, Step
+from headgate.graph.step import CONTINUOUS_TRAINING, MEASURING, PROMOTION, SCORING, Step
 
 GRAPHS: dict[str, tuple[Step, ...]] = {
     "headgate-ct": CONTINUOUS_TRAINING,
     "headgate-promote": PROMOTION,
     "headgate-measure": MEASURING,
+    "headgate-score": SCORING,
 }
 HOURLY = "7 * * * *"
 """A window is judged within the hour after its labels matured; the minute keeps clear of everybody's full hour."""
@@ -39,6 +40,6 @@ def texts() -> dict[str, str]:
     for name, graph in GRAPHS.items():
         made[f"pipelines/kfp/{name}.yaml"] = kfp.pipeline(name, graph)
         made[f"pipelines/kfp/{name}.version.yaml"] = kfp.version(name, graph)
-    for graph in (CONTINUOUS_TRAINING, MEASURING):
+    for graph in (CONTINUOUS_TRAINING, MEASURING, SCORING):
         made |= {f"components/{step.verb}/component.yaml": kfp.component(step, graph) for step in graph}
     return {path: f"# Rendered by `make render` from src/headgate/graph/step.py\n{text}" for path, text in made.items()}

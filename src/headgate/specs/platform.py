@@ -12,6 +12,9 @@ from headgate.specs.receiver import Receiver
 
 SecretName = Annotated[str, Meta(pattern=r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$")]
 
+FilePath = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][-A-Za-z0-9._=]*(/[A-Za-z0-9_][-A-Za-z0-9._=]*)*$")]
+"""Below the volume's root; no segment begins with a dot."""
+
 
 class Secrets(Spec, frozen=True, kw_only=True):
     """Names of Secrets in the chart's namespace that exist already; no value holds a secret."""
@@ -47,6 +50,29 @@ class Measured(Spec, frozen=True, kw_only=True):
     """Whose champion is measured."""
     schedule: str = "7 * * * *"
     """Cron words, UTC; a window is judged within the hour after its labels matured."""
+    image: str | None = None
+    """The image it runs in, by digest; none: the service's. It must be given where that says `{commit}`."""
+
+
+class Scoring(Spec, frozen=True, kw_only=True):
+    """Files that are scored by a schedule, with what is live then."""
+
+    name: NameField
+    """The CronWorkflow is called score-<name>."""
+    service: NameField
+    """The service; one of receiver.services, whose clone, folder and memory are taken."""
+    environment: NameField
+    """Whose champion scores."""
+    input: FilePath
+    """A Parquet file on the volume, or a folder of some."""
+    output: FilePath
+    """The file of scores on the volume; it is replaced as a whole."""
+    schedule: str
+    """Cron words, UTC; after the input is written."""
+    claim: SecretName = "headgate-files"
+    """The PersistentVolumeClaim in the chart's namespace; pods on several nodes need ReadWriteMany."""
+    partitions: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    """So many shares, eight at a time; none: of a million rows each."""
     image: str | None = None
     """The image it runs in, by digest; none: the service's. It must be given where that says `{commit}`."""
 
@@ -133,6 +159,8 @@ class Platform(Spec, frozen=True, kw_only=True):
     """Names of Secrets that exist already."""
     measured: tuple[Measured, ...] = ()
     """Champions that are measured by a schedule."""
+    scored: tuple[Scoring, ...] = ()
+    """Files that are scored by a schedule."""
     rules: Rules = field(default_factory=Rules)
     """Recording and alert rules."""
     dashboards: Dashboards = field(default_factory=Dashboards)

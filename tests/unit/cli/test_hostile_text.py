@@ -8,7 +8,8 @@ from rich.console import Console
 
 from headgate.cli.run import show
 from headgate.errors import PermanentError
-from headgate.graph.engines.local import Run, StepEnd
+from headgate.graph.engines.local import StepEnd
+from headgate.graph.engines.progress import Run
 from headgate.names import run_name
 from headgate.specs.reading import parse
 from headgate.specs.service import Service

@@ -1,9 +1,11 @@
 """Reads a rendered WorkflowTemplate as Argo's controller does, and plays it: which tasks run, are left out, fail.
 
 After argo-workflows v3.7.18: workflow/common/ancestry.go and workflow/controller/dag.go for `depends`, steps.go for
-`when`, operator.go (processNodeRetries) for retries, dag.go (assessDAGPhase, executeDAG) for failFast.
+`when`, operator.go (processNodeRetries) for retries, dag.go (assessDAGPhase, executeDAG) for failFast, and again dag.go
+(expandTask, executeDAGTask) for `withParam`.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ class Attempt(NamedTuple):
     phase: str = "Succeeded"
     message: str = ""
     outcome: str = ""
+    outputs: Mapping[str, str] = {}
 
 
 class Node(NamedTuple):
@@ -42,7 +45,7 @@ def play(text: str, pods: Mapping[str, Sequence[Attempt]]) -> dict[str, Node]:
             break
         for task in ready:
             waiting.remove(task)
-            nodes[task["name"]] = decide(task, nodes) or run(templates[task["template"]], pods[task["name"]])
+            nodes[task["name"]] = decide(task, nodes) or expand(task, templates[task["template"]], pods, nodes)
     return nodes
 
 
@@ -61,6 +64,25 @@ def decide(task: Mapping[str, Any], nodes: Mapping[str, Node]) -> Node | None:
     return None
 
 
+def expand(
+    task: Mapping[str, Any],
+    template: Mapping[str, Any],
+    pods: Mapping[str, Sequence[Attempt]],
+    nodes: Mapping[str, Node],
+) -> Node:
+    """Run a task's pod, or one for each item of its `withParam`; the group is Skipped when there is none."""
+    if "withParam" not in task:
+        return run(template, pods[task["name"]])
+    named = [one["name"] for one in task["arguments"]["parameters"] if one["value"] == "{{item}}"]
+    assert named == [one["name"] for one in template["inputs"]["parameters"]]
+    items = json.loads(re.sub(PARAMETER, lambda found: nodes[found[1]].outputs[found[2]], task["withParam"]))
+    ends = [run(template, pods[task["name"] + item]) for item in items]
+    if not ends:
+        return Node("Skipped")
+    worst = next((end.phase for end in ends if end.phase != "Succeeded"), "Succeeded")
+    return Node(worst, max(end.attempts for end in ends))
+
+
 def run(template: Mapping[str, Any], attempts: Sequence[Attempt]) -> Node:
     """Run a pod until it succeeds, or its retryStrategy has enough."""
     strategy = template["retryStrategy"]
@@ -68,7 +90,7 @@ def run(template: Mapping[str, Any], attempts: Sequence[Attempt]) -> Node:
     for tried in range(1, int(strategy["limit"]) + 2):
         last = attempts[min(tried, len(attempts)) - 1]
         if last.phase == "Succeeded":
-            return Node("Succeeded", tried, dict.fromkeys(names, last.outcome))
+            return Node("Succeeded", tried, {name: last.outputs.get(name, last.outcome) for name in names})
         if not retried(strategy["expression"], last):
             break
     return Node(last.phase, tried)

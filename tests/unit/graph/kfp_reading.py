@@ -31,7 +31,8 @@ def walk(
             records = [producer for key, producer in inputs.items() if producer and key in artifacts(task)]
             yield name, Placed(records[0] if records else None, conditions)
             continue
-        yield from walk(component["dag"], components, conditions | {condition(task, inputs)}, inputs)
+        own = {condition(task, inputs)} if "triggerPolicy" in task else set()  # a loop has none
+        yield from walk(component["dag"], components, conditions | own, inputs)
 
 
 def given_to(task: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -10,7 +10,8 @@ import msgspec
 import psutil
 
 from headgate.graph.engines import local
-from headgate.graph.engines.local import Run, StepEnd
+from headgate.graph.engines.local import StepEnd
+from headgate.graph.engines.progress import Run
 from headgate.graph.step import Step
 
 T = TypeVar("T")

@@ -31,6 +31,13 @@ VALUES = {
     "gate-from": "2013-05-01",
     "trigger": "{}",
     "model": "0" * 64,
+    "input": "tonight.parquet",
+    "output": "scores/tonight.parquet",
+    "partitions": "12",
+    "rows-each": "1000000",
+    "part-rows": "1000",
+    "claim": "files",
+    "share": "1/4",
 }
 
 
@@ -139,6 +146,7 @@ def in_expressions(text: str) -> set[str]:
         ("headgate-ct", {"service", "repo", "image"}),
         ("headgate-promote", {"service", "repo", "image", "environment", "model"}),
         ("headgate-measure", {"service", "repo", "image"}),
+        ("headgate-score", {"service", "repo", "image", "environment", "input", "output"}),
     ],
 )
 def test_what_nobody_can_guess_must_be_given(name: str, needed: set[str]) -> None:
@@ -164,7 +172,7 @@ def test_a_pod_types_a_command_that_there_is(name: str, step: Step) -> None:
 
 def fill(text: str, values: dict[str, str]) -> str:
     known = values | {"name": "ct-flights-0123456789ab"}
-    return re.sub(r"\{\{workflow\.(?:parameters\.)?([\w-]+)\}\}", lambda found: known[found[1]], text)
+    return re.sub(r"\{\{(?:workflow|inputs)\.(?:parameters\.)?([\w-]+)\}\}", lambda found: known[found[1]], text)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -211,17 +219,18 @@ def test_a_pod_passes_the_restricted_standard(name: str) -> None:
         assert own["allowPrivilegeEscalation"] is False
         assert own["readOnlyRootFilesystem"] is True
         assert own["capabilities"] == {"drop": ["ALL"]}
-        assert all(volume.keys() & {"emptyDir", "secret"} for volume in pod["volumes"])
+        assert all(volume.keys() & {"emptyDir", "secret", "persistentVolumeClaim"} for volume in pod["volumes"])
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_pod_can_write_where_its_verb_writes(name: str) -> None:
-    """Its record, its workspace, and /tmp; every asked field is told from beside the record."""
+    """Its record, its workspace, /tmp and the files it touches; every asked field is told from beside the record."""
+    touched = {step.verb: {"/files"} if "files" in step.touches else set() for step in GRAPHS[name]}
     for verb, pod in pods(name).items():
         places = {mount["mountPath"] for mount in pod["container"]["volumeMounts"] if not mount.get("readOnly")}
         told = [one["valueFrom"]["path"] for one in pod["outputs"].get("parameters", [])]
 
-        assert places == {"/tmp", "/records", "/workspace"}
+        assert places == {"/tmp", "/records", "/workspace"} | touched[verb]
         assert told == [f"/records/{verb}.json.{word[8:]}" for word in pod["container"]["args"] if "--field=" in word]
 
 

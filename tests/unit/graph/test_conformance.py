@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headgate.errors import PermanentError
 from headgate.graph.engines import kfp, local
 from headgate.graph.engines.argo import workflow
-from headgate.graph.engines.local import Run
+from headgate.graph.engines.progress import Run
 from headgate.graph.rendering import GRAPHS
 from headgate.graph.step import Step, When
 from unit.graph.argo_reading import RAN, Attempt, Node, play

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.graph.step import Step
+from headgate.graph.step import Each, Step
 from unit.graph.stage import Stage, is_running, waited
 
 ENGINE = """
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 import msgspec
 from headgate.graph.engines import children, local
-from headgate.graph.step import Step
+from headgate.graph.step import Each, Step
 from unit.graph.stage import Stage
 children.GRACE_SECONDS = 0.3
 stage = object.__new__(Stage)
@@ -134,3 +134,25 @@ def test_a_killed_engine_frees_the_run_as_soon_as_its_last_step_has_ended(stage:
 
     waited(lambda: None if is_running(started.pid) else True)
     assert stage.started() == ["a", "a"]
+
+
+def test_a_killed_engine_goes_on_with_the_items_that_are_left(stage: Stage) -> None:
+    """Those that ended well are not started again; the list is the one that was made then."""
+    stage.script("a", "list:1,2,3")
+    stage.script("b3", "sleep:60", "ok")
+    graph = (
+        A,
+        Step(verb="b", reads="a", each=Each(field="items", option="item"), pure=False),
+        Step(verb="c", after="b"),
+    )
+    with engine(stage, *graph) as process:
+        stage.until("start", "b3")
+        waited(lambda: len(list((stage.root / "run").glob(".b-[12].*"))) == 2 or None)
+        process.kill()
+        process.wait()
+    os.kill(stage.until("start", "b3").pid, signal.SIGKILL)
+
+    ends = stage.run(*graph)
+
+    assert [end.outcome for end in ends.values()] == ["seen before", "done", "done"]
+    assert sorted(stage.started()) == ["a", "b1", "b2", "b3", "b3", "c"]

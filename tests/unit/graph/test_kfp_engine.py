@@ -64,7 +64,13 @@ def filled(word: str) -> str:
     return word.replace("{{$.pipeline_job_uuid}}", "0a59c87c-a54d")
 
 
-GIVEN = {"service": "/service/service.yaml", "model": "0" * 64}
+GIVEN = {
+    "service": "/service/service.yaml",
+    "model": "0" * 64,
+    "share": "1/4",
+    "input": "a.parquet",
+    "output": "b.parquet",
+}
 
 
 def test_a_component_can_be_loaded_on_its_own() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from headgate.errors import PermanentError
-from headgate.graph.step import CONTINUOUS_TRAINING, Step, When, check
+from headgate.graph.rendering import GRAPHS
+from headgate.graph.step import Each, Step, When, check
 
 ASKS = When(step="gate", field="outcome", operator="==", value="pass")
 
@@ -28,9 +29,42 @@ def test_a_verb_comes_once() -> None:
         check((Step(verb="gate"), Step(verb="gate")))
 
 
-def test_the_graph_of_continuous_training_can_run() -> None:
-    """It is a constant, and still somebody edits it."""
-    check(CONTINUOUS_TRAINING)
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_the_graphs_there_are_can_run(graph: tuple[Step, ...]) -> None:
+    """They are constants, and still somebody edits them."""
+    check(graph)
+
+
+EACH = Each(field="shares", option="share")
+
+
+def test_a_step_for_each_item_reads_the_list() -> None:
+    """Else there would be nothing to do it for."""
+    with pytest.raises(PermanentError, match="reads none"):
+        check((Step(verb="score", each=EACH),))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        Step(verb="gather", reads="score"),
+        Step(verb="gather", when=When(step="score", field="a", operator="==", value="b")),
+    ],
+)
+def test_nobody_reads_the_many_records_of_a_step_for_each_item(later: Step) -> None:
+    """Which one would it be? It may come after it."""
+    first = (Step(verb="partition"), Step(verb="score", reads="partition", each=EACH))
+
+    with pytest.raises(PermanentError, match="a record for each item"):
+        check((*first, later))
+    check((*first, Step(verb="gather", reads="partition", after="score")))
+
+
+@pytest.mark.parametrize("record", [b"", b"[]", b"{}", b'{"shares": "1/2"}', b'{"shares": [1]}', b'{"shares'])
+def test_a_record_without_the_list_is_an_error_and_not_an_empty_one(record: bytes) -> None:
+    """A renamed field must not make a graph that does nothing."""
+    with pytest.raises(PermanentError, match="no list of texts 'shares'"):
+        EACH.items(record)
 
 
 @pytest.mark.parametrize("record", [b"", b"[]", b"{}", b'"pass"', b'{"outcome'])

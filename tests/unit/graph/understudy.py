@@ -1,4 +1,7 @@
-"""Stands in for `headgate <verb>`: does what `<plot>/<verb>` says, and writes down when it started and ended."""
+"""Stands in for `headgate <verb>`: does what `<plot>/<verb>` says, and writes down when it started and ended.
+
+With `--item x` it is called `<verb>x`.
+"""
 
 import hashlib
 import json
@@ -10,6 +13,7 @@ import time
 from pathlib import Path
 
 verb, words = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2], strict=False))
+verb += words.get("--item", "")
 plot = Path(words["--plot"])
 
 
@@ -57,5 +61,7 @@ if action != "nothing":
     source = Path(words["--from"]).read_bytes() if "--from" in words else b""
     outcome = value if action == "say" else "pass"
     record = {"verb": verb, "of": hashlib.sha256(source).hexdigest(), "outcome": outcome}
+    if action == "list":
+        record["items"] = value.split(",") if value else []
     Path(words["--out"]).write_text(json.dumps(record))
 note("end", os.getpid())

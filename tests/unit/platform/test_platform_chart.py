@@ -239,6 +239,25 @@ def test_what_is_measured_is_what_the_receiver_trains() -> None:
     assert cron["schedules"] == ["7 * * * *"]
 
 
+def test_files_are_scored_by_what_the_receiver_trains() -> None:
+    """Each by its own name; a champion's run is given what no default says."""
+    crons = {found["metadata"]["name"]: found["spec"] for found in of("whole", "CronWorkflow")}
+    given = {
+        name: {pair["name"]: pair["value"] for pair in crons[name]["workflowSpec"]["arguments"]["parameters"]}
+        for name in ("score-nightly", "score-backlog")
+    }
+    template = yaml.safe_load((ROOT / "pipelines/argo/headgate-score.yaml").read_text())["spec"]["arguments"][
+        "parameters"
+    ]
+    needed = {one["name"] for one in template if "value" not in one}
+
+    assert all(needed <= one.keys() <= {each["name"] for each in template} for one in given.values())
+    assert (given["score-nightly"]["partitions"], given["score-nightly"]["claim"]) == ("12", "headgate-files")
+    assert (given["score-backlog"]["memory"], given["score-backlog"]["claim"]) == ("4Gi", "archive")
+    assert crons["score-nightly"]["schedules"] == ["17 3 * * *"]
+    assert crons["score-nightly"]["concurrencyPolicy"] == "Forbid"
+
+
 def test_every_switch_is_off_until_somebody_turns_it_on() -> None:
     """Nothing of another team's, no policy, no other way in."""
     names = {(found["kind"], found["metadata"]["name"]) for found in objects("small")}
@@ -260,6 +279,14 @@ def test_a_rollout_knocks_by_the_triggers_that_the_service_chart_subscribes_to()
     assert "http://headgate-receiver.headgate.svc:8080/rollouts" in data["service.webhook.headgate"]
 
 
+NIGHTLY = {
+    "name": "nightly",
+    "service": "x",
+    "environment": "prod",
+    "input": "in.parquet",
+    "output": "out.parquet",
+    "schedule": "0 3 * * *",
+}
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown setting": ({"replica": 2}, "'replica' not allowed"),
     "no store": ({"store": None}, "store is missing"),
@@ -273,6 +300,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a key among the variables": ({"variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, "is a secret"),
     "a setting among the variables": ({"variables": {"HEADGATE_STORE": "x"}}, "has a setting of its own: store"),
     "a service that nobody trains": ({"measured": [{"service": "x", "environment": "prod"}]}, 'names service "x"'),
+    "files of a service that nobody trains": ({"scored": [NIGHTLY]}, 'scored names service "x"'),
+    "a file outside of the volume": ({"scored": [NIGHTLY | {"input": "../etc/passwd"}]}, "/scored/0/input"),
+    "files by no schedule": ({"scored": [NIGHTLY | {"schedule": None}]}, "/scored/0/schedule"),
+    "too many shares": ({"scored": [NIGHTLY | {"partitions": 5000}]}, "/scored/0/partitions"),
 }
 
 
@@ -290,6 +321,24 @@ def test_an_image_for_each_commit_needs_one_to_be_measured_with(tmp_path: Path) 
     values["measured"] = [{"service": "flights", "environment": "prod"}]
 
     assert "has an image for each commit" in refusal(tmp_path, values)
+
+
+@pytest.mark.parametrize(
+    ("scored", "reason"),
+    [
+        ([{"image": None}], 'scored: service "flights" has an image for each commit'),
+        ([{}, {"output": "other.parquet"}], 'scored names "nightly" twice'),
+    ],
+)
+def test_a_schedule_of_scoring_must_be_one_that_can_run(
+    tmp_path: Path, scored: list[dict[str, Any]], reason: str
+) -> None:
+    """Of two with a name the second would take the first's place, without a word."""
+    values = yaml.safe_load((PROFILES / "whole.yaml").read_text())
+    made = [NIGHTLY | {"service": "flights", "image": "flights:1"} | one for one in scored]
+    values["scored"] = [{key: value for key, value in one.items() if value is not None} for one in made]
+
+    assert reason in refusal(tmp_path, values)
 
 
 @pytest.fixture(scope="module")

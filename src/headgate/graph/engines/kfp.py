@@ -17,7 +17,7 @@ from kfp.compiler import Compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
 from headgate.errors import PermanentError
-from headgate.graph.step import Step, When, World, asked, check
+from headgate.graph.step import Each, Step, When, World, asked, check, lists
 
 IMAGE = "headgate:dev"
 """What a component runs where nobody gave `image`."""
@@ -33,6 +33,8 @@ SECRETS: dict[World, tuple[str, tuple[str, ...]]] = {
 }
 TOKENS: dict[World, str] = {"desired": "headgate-forge-read", "forge": "headgate-forge"}
 TOKEN_FOLDER = "/secrets/forge"  # noqa: S105 - where, not what
+CLAIM, FILES = "headgate-files", "/files"
+"""The PersistentVolumeClaim with files to score, and where it is mounted: KFP's own way to choose one is not IR's."""
 DEFAULTS = {
     "service": "/service/service.yaml",
     "image": IMAGE,
@@ -40,6 +42,9 @@ DEFAULTS = {
     "as-of": "",
     "gate-from": "",
     "trigger": "",
+    "partitions": "",
+    "rows-each": "",
+    "part-rows": "",
 }
 """Parameter → default; one that is not here must be given."""
 GIVEN = {"run": "kfp-{{$.pipeline_job_uuid}}"}
@@ -80,8 +85,12 @@ def loaded(step: Step, graph: tuple[Step, ...]) -> Any:
         "inputs": [
             *([{"name": step.reads, "type": "Artifact"}] if step.reads else []),
             *({"name": one, "type": "String", **default(one)} for one in taken(step)),
+            *([{"name": step.each.option, "type": "String"}] if step.each else []),
         ],
-        "outputs": [{"name": step.verb, "type": "Artifact"}, *({"name": one, "type": "String"} for one in fields)],
+        "outputs": [
+            {"name": step.verb, "type": "Artifact"},
+            *({"name": one, "type": "JsonArray" if one in lists(graph, step.verb) else "String"} for one in fields),
+        ],
         "implementation": {
             "container": {"image": IMAGE, "command": ["headgate"], "args": [step.verb, *arguments(step, fields)]}
         },
@@ -102,12 +111,15 @@ def arguments(step: Step, fields: Sequence[str]) -> Iterator[object]:
     for name in step.takes:
         if name not in ABSENT:
             yield from (f"--{name}", GIVEN.get(name, {"inputValue": name}))
+    if step.each:
+        yield from (f"--{step.each.option}", {"inputValue": step.each.option})
+    yield from ({"concat": [f"{FILES}/", {"inputValue": name}]} for name in step.files)
 
 
 def taken(step: Step) -> list[str]:
     """Return the parameters a step's component has."""
     own = (name for name in step.takes if name not in GIVEN and name not in ABSENT)
-    return ["service", *filter(None, [step.begins]), *own]
+    return ["service", *filter(None, [step.begins]), *own, *step.files]
 
 
 def default(name: str) -> dict[str, str]:
@@ -145,7 +157,9 @@ def place(graph: tuple[Step, ...], within: tuple[When, ...], given: Mapping[str,
     groups = conditions(graph)
     for step in graph:
         if groups[step.verb] == within:
-            tasks[step.verb] = task(step, graph, given, tasks)
+            tasks[step.verb] = (
+                repeated(step, step.each, graph, given, tasks) if step.each else task(step, graph, given, tasks)
+            )
     depth = len(within)
     for group in dict.fromkeys(
         one[: depth + 1] for one in groups.values() if len(one) > depth and one[:depth] == within
@@ -156,10 +170,22 @@ def place(graph: tuple[Step, ...], within: tuple[When, ...], given: Mapping[str,
             place(graph, group, given, tasks)
 
 
+def repeated(
+    step: Step, each: Each, graph: tuple[Step, ...], given: Mapping[str, Any], tasks: Mapping[str, Any]
+) -> Any:
+    """Return the task of a step in a loop over the items of the list it reads."""
+    items = tasks[str(step.reads)].outputs[identifier(each.field)]
+    with dsl.ParallelFor(items, name=f"for-each-{each.option}", parallelism=each.at_once) as item:
+        return task(step, graph, {**given, each.option: item}, tasks)
+
+
 def task(step: Step, graph: tuple[Step, ...], given: Mapping[str, Any], tasks: Mapping[str, Any]) -> Any:
     """Return a step's task: its inputs, its image, and nothing of the world that it does not touch."""
     record = {identifier(step.reads): tasks[step.reads].outputs[identifier(step.reads)]} if step.reads else {}
-    made = loaded(step, graph)(**record, **{identifier(one): given[one] for one in taken(step)})
+    item = [step.each.option] if step.each else []
+    made = loaded(step, graph)(**record, **{identifier(one): given[one] for one in [*taken(step), *item]})
+    if step.after:
+        made.after(tasks[step.after])
     made.set_display_name(step.verb)
     made.set_container_image(given["image"])
     made.set_caching_options(False)  # KFP's key knows neither what an image's tag holds today nor who is champion
@@ -197,6 +223,7 @@ def platform(step: Step) -> dict[str, list[dict[str, object]]]:
         "secretAsVolume": [
             {"secretName": TOKENS[world], "mountPath": TOKEN_FOLDER, "optional": world == "desired"} for world in tokens
         ],
+        **({"pvcMount": [{"constant": CLAIM, "mountPath": FILES}]} if "files" in step.touches else {}),
     }
 
 

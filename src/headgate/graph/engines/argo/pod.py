@@ -7,6 +7,7 @@ from hera.workflows import (
     ConfigMapEnvFrom,
     Container,
     Env,
+    ExistingVolume,
     GitArtifact,
     NoneArchiveStrategy,
     Parameter,
@@ -19,7 +20,7 @@ from hera.workflows import (
 from hera.workflows import models as m
 from hera.workflows.volume import EmptyDirVolume
 
-from headgate.graph.step import LARGE, Step, World, asked
+from headgate.graph.step import LARGE, Each, Step, World, asked
 
 PROMOTER = "headgate-promoter"
 SETTINGS = "headgate"
@@ -36,6 +37,8 @@ TOKEN_OF: dict[World, tuple[str, bool]] = {"desired": ("headgate-forge-read", Tr
 """What a step touches → the Secret mounted where the forge's token is looked for, and whether it may be absent."""
 SECRETS = "/secrets/forge"
 CODE, INPUTS, RECORDS, WORKSPACE = "/service", "/inputs", "/records", "/workspace"
+FILES = "/files"
+"""Where the volume is that the parameter `claim` names."""
 RETRY = "lastRetry.exitCode == '75' || lastRetry.status == 'Error' || lastRetry.message contains 'deadline'"
 """75 is the one exit code that is tried again. Argo's Error says that the step had no say: its pod was deleted, a
 record was not fetched or not kept. A step past its deadline counts as transient, as on a laptop."""
@@ -55,7 +58,11 @@ def container(step: Step, graph: tuple[Step, ...]) -> Container:
         image=parameter("image"),
         command=["headgate"],
         args=[step.verb, *arguments(step), *(f"--field={field}" for field in fields)],
-        inputs=[CHECKOUT, *([given_record(step.reads)] if step.reads else [])],
+        inputs=[
+            CHECKOUT,
+            *([given_record(step.reads)] if step.reads else []),
+            *([Parameter(name=step.each.option)] if step.each else []),
+        ],
         outputs=[kept(step), *(told(step, field) for field in fields)],
         env=[Env(name=name, value=value) for name, value in environment(step).items()],
         env_from=[
@@ -71,6 +78,7 @@ def container(step: Step, graph: tuple[Step, ...]) -> Container:
             EmptyDirVolume(name="records", mount_path=RECORDS),
             EmptyDirVolume(name="workspace", mount_path=WORKSPACE),
             *token(step),
+            *files(step),
         ],
         security_context=CONTAINER_SECURITY,
         service_account_name=PROMOTER if "forge" in step.touches else None,
@@ -99,15 +107,23 @@ def arguments(step: Step) -> list[str]:
         *([f"--from={source}"] if source else []),
         f"--out={RECORDS}/{step.verb}.json",
         *(f"--{name}={value}" for name, value in given.items()),
+        *([f"--{step.each.option}={item(step.each)}"] if step.each else []),
+        *(f"{FILES}/{parameter(name)}" for name in step.files),
     ]
+
+
+def item(each: Each) -> str:
+    """Return what stands for a pod's own item."""
+    return f"{{{{inputs.parameters.{each.option}}}}}"
 
 
 def kept(step: Step) -> S3Artifact:
     """Return where the step's record is kept: beside the run, in the namespace's own artifact repository."""
+    name = f"{step.verb}/{item(step.each)}" if step.each else step.verb
     return S3Artifact(
         name=step.verb,
         path=f"{RECORDS}/{step.verb}.json",
-        key=f"runs/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}/{step.verb}.json",
+        key=f"runs/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}/{name}.json",
         archive=NoneArchiveStrategy(),
     )
 
@@ -129,6 +145,13 @@ def token(step: Step) -> list[SecretVolume]:
         SecretVolume(name="forge", secret_name=secret, optional=optional or None, mount_path=SECRETS, read_only=True)
         for secret, optional in names
     ]
+
+
+def files(step: Step) -> list[ExistingVolume]:
+    """Return the volume with the files that are scored, for a step that touches them."""
+    if "files" not in step.touches:
+        return []
+    return [ExistingVolume(name="files", claim_name=parameter("claim"), mount_path=FILES)]
 
 
 def resources(step: Step) -> str:

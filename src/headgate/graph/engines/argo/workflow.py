@@ -30,6 +30,12 @@ OWN = {
     "gate-from": ("", "gate rows start here; empty: as service.yaml splits"),
     "trigger": ("", "the trigger's record as JSON; empty: a person"),
     "model": (None, "the sha256 of the model to begin with"),
+    "input": (None, "a Parquet file on the volume, or a folder of some"),
+    "output": (None, "where the scores go on it"),
+    "partitions": ("", "so many pods' shares; empty: by rows-each"),
+    "rows-each": ("", "rows of a share; empty: about a million"),
+    "part-rows": ("", "rows in memory at a time; empty: 131072"),
+    "claim": ("headgate-files", "the PersistentVolumeClaim that all its pods can mount"),
 }
 """The parameters of a graph some of whose steps take them."""
 
@@ -50,7 +56,7 @@ def template(name: str, graph: tuple[Step, ...]) -> str:
         service_account_name=STEP,
         automount_service_account_token=False,
         executor=m.ExecutorConfig(service_account_name=EXECUTOR),
-        security_context=POD_SECURITY,
+        security_context=LIGHTLY if touches_files(graph) else POD_SECURITY,
         synchronization=m.Synchronization(mutexes=[m.Mutex(name=f"{name}-{parameter('service')}")]),
         workflow_metadata=LABELS,
         pod_gc=m.PodGC(strategy="OnPodSuccess", delete_delay_duration="600s"),
@@ -81,19 +87,28 @@ def cron(name: str, refers: str, schedule: str, given: Mapping[str, str]) -> str
 def wanted(graph: tuple[Step, ...]) -> dict[str, tuple[str | None, str]]:
     """Return the parameters of a graph's runs: those of every graph, and what its steps take."""
     begins = [step.begins for step in graph if step.begins]
-    taken = {name for step in graph for name in step.takes}.union(begins)
+    taken = {name for step in graph for name in (*step.takes, *step.files)}.union(begins)
     there = {"environment": (None, "which one to propose to")} if begins else {}
+    if touches_files(graph):
+        taken.add("claim")
+        there = {"environment": (None, "whose live model scores")}
     return COMMON | there | {name: OWN[name] for name in OWN if name in taken}
+
+
+def touches_files(graph: tuple[Step, ...]) -> bool:
+    return any("files" in step.touches for step in graph)
 
 
 def dag(graph: tuple[Step, ...]) -> DAG:
     """Return the graph: a step runs when all it needs succeeded, and a failed one ends no branch but its own."""
-    return DAG(name="graph", fail_fast=False, tasks=[task(step) for step in graph])
+    at_once = min((step.each.at_once for step in graph if step.each), default=None)
+    return DAG(name="graph", fail_fast=False, parallelism=at_once, tasks=[task(step) for step in graph])
 
 
 def task(step: Step) -> Task:
     """Return a step's place in the graph."""
-    when = step.when
+    when, each = step.when, step.each
+    record = Artifact(name=step.reads, from_=f"{{{{tasks.{step.reads}.outputs.artifacts.{step.reads}}}}}")
     return Task(
         name=step.verb,
         template=step.verb,
@@ -101,9 +116,12 @@ def task(step: Step) -> Task:
         when=f"'{{{{tasks.{when.step}.outputs.parameters.{when.field}}}}}' {when.operator} '{when.value}'"
         if when
         else None,
-        arguments=[Artifact(name=step.reads, from_=f"{{{{tasks.{step.reads}.outputs.artifacts.{step.reads}}}}}")]
-        if step.reads
-        else None,
+        with_param=f"{{{{tasks.{step.reads}.outputs.parameters.{each.field}}}}}" if each else None,
+        arguments=[
+            *([record] if step.reads else []),
+            *([Parameter(name=each.option, value="{{item}}")] if each else []),
+        ]
+        or None,
     )
 
 
@@ -114,6 +132,8 @@ POD_SECURITY = m.PodSecurityContext(
     fs_group=USER,
     seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
 )
+LIGHTLY = POD_SECURITY.model_copy(update={"fs_group_change_policy": "OnRootMismatch"})
+"""Not every file of a large volume is looked at before each pod."""
 LABELS = m.WorkflowMetadata(
     labels={"app.kubernetes.io/part-of": "headgate"},
     labels_from={
