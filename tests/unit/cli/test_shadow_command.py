@@ -12,7 +12,7 @@ from headgate.models import package
 from headgate.records.change import Edit
 from headgate.records.codec import digest_of
 from headgate.records.comparison import ShadowReport
-from headgate.serve.observers.background import pause
+from headgate.serve.observers.background import Pause
 from headgate.serve.protocols.v2 import decode
 from headgate.serve.setup.observers import ShadowOptions, shadow_of
 from headgate.serve.setup.options import ServeOptions
@@ -34,7 +34,7 @@ def pairs_of(live: Terminal, rows: int = 200) -> Path:
         ServeOptions(model=model, sha256=champion.sha256, service_file=project.service_file), champion.sha256
     )
     second = ShadowOptions(model=shadow, sha256=sha256, share=1.0, log=live.folder / "pairs")
-    mirrored = shadow_of(served.predictor, served.door.contract, second)
+    mirrored = shadow_of(served.predictor, second)
     assert mirrored is not None
     frame = orders()[:rows].select(*served.door.types)
     inputs = [
@@ -48,7 +48,7 @@ def pairs_of(live: Terminal, rows: int = 200) -> Path:
     ]
     admitted = served.door.admit(decode(json.dumps({"inputs": inputs}).encode()))
     mirrored.offer(admitted, served.predictor.answer(admitted))
-    mirrored.fold(pause)
+    mirrored.fold(Pause())
     served.background.stop()
     return live.folder / "pairs"
 
