@@ -16,7 +16,7 @@ from headgate.errors import PermanentError
 from headgate.models.loading import load
 from headgate.records.codec import decode, encode
 from headgate.records.comparison import ShadowReport
-from headgate.serve.observers.background import Background, pause
+from headgate.serve.observers.background import Background, Pause
 from headgate.serve.observers.batching import Waiting
 from headgate.serve.protocols.v2 import decode as decode_request
 from headgate.serve.setup.observers import ShadowOptions, shadow_of
@@ -66,7 +66,7 @@ def test_the_pairs_are_both_models_answers_to_the_same_rows(pair: Pair) -> None:
     """Row by row, with the ids that labels come under."""
     shadow = pair.shadow()
     answers = [pair.ask(shadow, rides(1 + k % 4, rider=10 * k)) for k in range(20)]
-    shadow.fold(pause)
+    shadow.fold(Pause())
 
     head, rows = read_pairs(pair.made.folder / "pairs")
 
@@ -90,7 +90,7 @@ def test_the_report_has_the_paired_difference_with_its_interval(pair: Pair) -> N
     shadow = pair.shadow()
     for k in range(60):
         pair.ask(shadow, changed(rides(1, rider=k), "distance", data=[k * 3.7 - 60]))
-    shadow.fold(pause)
+    shadow.fold(Pause())
     head, rows = read_pairs(pair.made.folder / "pairs")
 
     found = report(head, rows, pair.served.predictor.spec)
@@ -116,7 +116,7 @@ def test_labels_add_the_metrics_of_both(pair: Pair) -> None:
     shadow = pair.shadow()
     for k in range(60):
         pair.ask(shadow, changed(rides(1, rider=k), "distance", data=[k * 3.7 - 60]))
-    shadow.fold(pause)
+    shadow.fold(Pause())
     head, rows = read_pairs(pair.made.folder / "pairs")
     told = {
         "binary": [k % 3 == 0 for k in range(60)],
@@ -153,7 +153,7 @@ def test_exactly_the_share_is_mirrored(binary: Pair, share: float) -> None:
 
     for k in range(100):
         binary.ask(shadow, rides(1, rider=k))
-    shadow.fold(pause)
+    shadow.fold(Pause())
 
     assert round(100 * share) == shadow.tally.paired
 
@@ -165,7 +165,7 @@ def test_rows_beyond_the_queue_are_shed_and_counted(binary: Pair) -> None:
 
     for k in range(15):
         binary.ask(shadow, rides(1, rider=k))
-    shadow.fold(pause)
+    shadow.fold(Pause())
 
     assert shadow.outcomes() == {"paired": 10, "failed": 0, "shed": 5}
 
@@ -227,7 +227,7 @@ def test_a_torn_last_line_is_left_out_and_damage_is_named(binary: Pair) -> None:
     shadow = binary.shadow()
     for k in range(3):
         binary.ask(shadow, rides(1, rider=k))
-        shadow.fold(pause)
+        shadow.fold(Pause())
     assert shadow.log is not None
     whole = shadow.log.file.read_bytes()
 
@@ -246,7 +246,7 @@ def test_pairs_of_two_shadows_are_not_mixed(binary: Pair) -> None:
     folder, sha256 = second(binary.made, "third", turn=2.0)
     for shadow in (binary.shadow(), binary.shadow(model=folder, sha256=sha256)):
         binary.ask(shadow, rides(1))
-        shadow.fold(pause)
+        shadow.fold(Pause())
 
     with pytest.raises(PermanentError, match="more than two models"):
         read_pairs(binary.made.folder / "pairs")

@@ -28,7 +28,7 @@ from headgate.records.codec import decode, encode
 from headgate.records.codec import digest as digest_of
 from headgate.records.dataset import Window
 from headgate.serve.observers import bins
-from headgate.serve.observers.background import Background, pause
+from headgate.serve.observers.background import Background, Pause
 from headgate.serve.observers.batching import Waiting
 from headgate.serve.observers.sketching import MOST_DAYS, Sketching
 from headgate.serve.protocols.v2 import decode as decode_request
@@ -94,8 +94,8 @@ def test_a_sketch_is_the_count_of_the_answered_rows(bench: Bench) -> None:
     for place, request in enumerate(mixed(40)):
         asked.append(bench.answer(sketching, request))
         if place % 7 == 0:
-            sketching.fold(pause)
-    sketching.fold(pause)
+            sketching.fold(Pause())
+    sketching.fold(Pause())
 
     found = sketching.sketch()
 
@@ -116,7 +116,7 @@ def test_two_servers_sketches_add_up_to_one(bench: Bench) -> None:
         bench.answer(one if place % 2 else other, request)
         bench.answer(both, request)
     for sketching in (one, other, both):
-        sketching.fold(pause)
+        sketching.fold(Pause())
 
     sent = [decode(encode(sketching.sketch()), Sketch) for sketching in (one, other)]
 
@@ -136,7 +136,7 @@ def test_drift_says_of_the_sketch_what_it_says_of_the_rows(bench: Bench) -> None
     )  # fmt: skip
     sketching = bench.sketching(bins=bins.of_reference(reference), reference=digest_of(reference))
     asked = [bench.answer(sketching, request) for request in mixed(120)]
-    sketching.fold(pause)
+    sketching.fold(Pause())
 
     by_sketch = sketched.report(sketching.sketch(), reference, spec.drift, window, environment=Name("prod"))
 
@@ -191,7 +191,7 @@ def test_rows_of_too_many_days_are_dropped_and_counted(bench: Bench) -> None:
     for year in range(1900, 1990):
         bench.answer(sketching, rides(1, first=datetime(year, 1, 1)))  # noqa: DTZ001 - as clients send it
 
-    sketching.fold(pause)
+    sketching.fold(Pause())
 
     found = sketching.sketch()
     assert MOST_DAYS == len(found.days)
@@ -206,10 +206,10 @@ def test_rows_that_find_no_room_are_shed_and_counted(bench: Bench) -> None:
 
     for count in (50, 5):
         bench.answer(sketching, rides(count))
-    sketching.fold(pause)
+    sketching.fold(Pause())
     for count in (5, 5, 1):
         bench.answer(sketching, rides(count))
-    sketching.fold(pause)
+    sketching.fold(Pause())
 
     assert (60, 6) == (sketching.sketch().days[0].rows, sketching.sketch().skipped)
 
@@ -236,7 +236,7 @@ def test_what_prometheus_reads_is_small_and_only_grows(bench: Bench) -> None:
     sketching = bench.sketching()
     for request in mixed(30):
         bench.answer(sketching, request)
-    sketching.fold(pause)
+    sketching.fold(Pause())
     registry = CollectorRegistry()
     registry.register(SketchMetrics("rides", "abc", sketching))
 

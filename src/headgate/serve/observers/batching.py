@@ -1,6 +1,7 @@
-"""Many small requests as one: what answers nobody is computed a thousand rows at a time."""
+"""Many small requests as one: what answers nobody is computed some hundred rows at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -28,9 +29,11 @@ class Waiting:
     def __init__(self, types: Mapping[str, ColumnType], most: int = MOST_WAITING) -> None:
         self.types = types
         self.most = most
-        self.requests: list[Admitted | NDArray[np.float64]] = []
+        self.requests: deque[Admitted | NDArray[np.float64]] = deque()
         """Of numbers alone the array: thousands of further objects would keep the garbage collector busy."""
-        self.scores: list[Predictions] = []
+        self.scores: deque[Predictions] = deque()
+        self.begun = 0
+        """Rows of the first request that were taken before."""
         self.places: Mapping[str, int] = {}
         self.count = 0
         self.offered = 0
@@ -55,11 +58,29 @@ class Waiting:
             else:
                 self.requests.append(Admitted(rows.count, columns, rows.stamps, {}, rows.numbers))
 
-    def take(self) -> Batch | None:
-        """Return all that wait as one batch, None when there are none."""
+    def batches(self, most: int) -> Iterator[Batch]:
+        """Yield the rows that wait by now, in their order, at most so many at a time."""
+        left = self.count
+        while left > 0 and (batch := self.take(min(most, left))):
+            left -= batch.rows.count
+            yield batch
+
+    def take(self, most: int) -> Batch | None:
+        """Return the first rows that wait as one batch, None when there are none."""
+        requests, scores, room = [], [], most
         with self.lock:
-            requests, scores = self.requests, self.scores
-            self.requests, self.scores, self.count = [], [], 0
+            while room and self.requests:
+                request, answered, start = self.requests[0], self.scores[0], self.begun
+                end = min(start + room, len(answered))
+                if end == len(answered):
+                    self.requests.popleft()
+                    self.scores.popleft()
+                self.begun = end % len(answered)
+                whole = end - start == len(answered)
+                requests.append(request if whole else part(request, start, end))
+                scores.append(answered[start:end])
+                room -= end - start
+            self.count -= most - room
         return Batch(self.together(requests), np.concatenate(scores)) if requests else None
 
     def together(self, requests: Sequence[Admitted | NDArray[np.float64]]) -> Admitted:
@@ -77,6 +98,17 @@ class Waiting:
 def alone(numbers: NDArray[np.float64], places: Mapping[str, int]) -> Admitted:
     """Return rows of numbers and nothing else, of which no list was made."""
     return Admitted(numbers.shape[1], Lists(places, numbers), {}, {}, numbers)
+
+
+def part(request: Admitted | NDArray[np.float64], start: int, end: int) -> Admitted | NDArray[np.float64]:
+    """Return some rows of a request."""
+    if isinstance(request, np.ndarray):
+        return request[:, start:end]
+    columns = {name: values[start:end] for name, values in request.columns.items()}
+    stamps = {name: values[start:end] for name, values in request.stamps.items()}
+    return Admitted(
+        end - start, columns, stamps, {}, None if request.numbers is None else request.numbers[:, start:end]
+    )
 
 
 def joined(name: str, requests: Sequence[Admitted]) -> list[Any]:

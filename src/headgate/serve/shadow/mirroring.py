@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -58,23 +57,24 @@ class Shadow:
 
     def fold(self, pause: Callable[[], None]) -> None:
         """Answer what waits, and keep the pairs."""
-        batch = self.waiting.take()
-        if batch is None:
-            return
-        try:
-            frame = self.predictor.door.frame(batch.rows)
-            scores = np.concatenate(list(self.answers(frame, pause)))
-        except Exception:
-            self.tally.failed += batch.rows.count
-            raise
+        trouble = None
+        for batch in self.waiting.batches(CHUNK_ROWS):
+            try:
+                self.answer(batch)
+            except Exception as err:  # noqa: BLE001 - the other rows are answered all the same
+                self.tally.failed += batch.rows.count
+                trouble = err
+            pause()
+        if trouble:
+            raise trouble
+
+    def answer(self, batch: Batch) -> None:
+        """Compare a batch with what the champion said of it."""
+        frame = self.predictor.door.frame(batch.rows)
+        scores = self.predictor.predict(frame)
         self.compare(batch, scores)
         if self.log:
             self.log.keep(batch.rows, frame, batch.scores, scores)
-
-    def answers(self, frame: pl.DataFrame, pause: Callable[[], None]) -> Iterator[Predictions]:
-        for part in frame.iter_slices(CHUNK_ROWS):
-            yield self.predictor.predict(part)
-            pause()
 
     def compare(self, batch: Batch, scores: Predictions) -> None:
         tally, task = self.tally, self.predictor.loaded.signature.task

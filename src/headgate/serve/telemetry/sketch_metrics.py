@@ -18,7 +18,9 @@ MOST_OUTPUTS = 10
 class Counted(Protocol):
     """What is counted, since the server began."""
 
-    total: SketchDay
+    @property
+    def total(self) -> SketchDay:
+        """Return it by column."""
 
     @property
     def skipped(self) -> int:
