@@ -9,9 +9,10 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from headgate.errors import PermanentError
-from headgate.graph.engines import kfp, local
+from headgate.graph.engines import local
 from headgate.graph.engines.argo import workflow
 from headgate.graph.engines.progress import Run
 from headgate.graph.rendering import GRAPHS
@@ -94,6 +95,18 @@ def test_an_earlier_runs_items_are_not_taken_for_this_ones(stage: Stage) -> None
 
     assert set(stage.records()) == {"a.json", "b-1.json", "c.json"}
     assert stage.started()[5:] == ["a", "b9", "c"]
+
+
+def test_an_items_record_is_not_another_ones(stage: Stage) -> None:
+    """Of a pure step, whose records all runs share: each is known by what made it."""
+    graph = (GRAPH[0], replace(GRAPH[1], pure=True))
+    stage.run(*graph)
+    first = stage.records()
+
+    ends = stage.run(*graph)
+
+    assert len(set(first.values())) == 4
+    assert (ends["b"].outcome, stage.records()) == ("seen before", first)
 
 
 def test_a_permanent_failure_outweighs_a_passing_one(stage: Stage) -> None:
@@ -226,21 +239,3 @@ def test_a_volume_goes_to_those_who_touch_files() -> None:
         touching = [step.verb for step in graph if "files" in step.touches]
         assert claimed == dict.fromkeys(touching, "{{workflow.parameters.claim}}")
         assert ("fsGroupChangePolicy" in spec["securityContext"]) is bool(touching)
-
-
-def test_kfp_loops_over_the_list_and_goes_on_when_all_have_ended() -> None:
-    """So many at once; the loop's inside has the item, its outside waits for the loop."""
-    ir, given = yaml.safe_load_all(kfp.pipeline("headgate-score", SCORING))
-    tasks = ir["root"]["dag"]["tasks"]
-    [name] = [name for name, task in tasks.items() if "parameterIterator" in task]
-    inside = ir["components"][tasks[name]["componentRef"]["name"]]["dag"]["tasks"]
-
-    assert tasks[name]["iteratorPolicy"] == {"parallelismLimit": 8}
-    assert set(inside) == {"score"}
-    assert inside["score"]["inputs"]["parameters"]["share"] == {
-        "componentInputParameter": tasks[name]["parameterIterator"]["itemInput"]
-    }
-    assert name in tasks["gather"]["dependentTasks"]
-    mounts = given["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    assert len(mounts) == 3
-    assert all(one["pvcMount"] == [{"constant": "headgate-files", "mountPath": "/files"}] for one in mounts.values())

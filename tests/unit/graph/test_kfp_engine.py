@@ -13,7 +13,7 @@ from kfp import components
 from headgate.errors import PermanentError
 from headgate.graph.engines import kfp
 from headgate.graph.rendering import GRAPHS
-from headgate.graph.step import CONTINUOUS_TRAINING, PROMOTION, Step, When
+from headgate.graph.step import CONTINUOUS_TRAINING, PROMOTION, SCORING, Step, When
 
 TORN = (
     Step(verb="a"),
@@ -133,3 +133,21 @@ def test_a_version_belongs_to_its_pipeline() -> None:
     assert (pipeline["kind"], version["kind"]) == ("Pipeline", "PipelineVersion")
     assert pipeline["metadata"]["name"] == version["spec"]["pipelineName"] == "headgate-promote"
     assert version["spec"]["platformSpec"]["platforms"]["kubernetes"]
+
+
+def test_kfp_loops_over_the_list_and_goes_on_when_all_have_ended() -> None:
+    """So many at once; the loop's inside has the item, its outside waits for the loop."""
+    ir, given = yaml.safe_load_all(kfp.pipeline("headgate-score", SCORING))
+    tasks = ir["root"]["dag"]["tasks"]
+    [name] = [name for name, task in tasks.items() if "parameterIterator" in task]
+    inside = ir["components"][tasks[name]["componentRef"]["name"]]["dag"]["tasks"]
+
+    assert tasks[name]["iteratorPolicy"] == {"parallelismLimit": 8}
+    assert set(inside) == {"score"}
+    assert inside["score"]["inputs"]["parameters"]["share"] == {
+        "componentInputParameter": tasks[name]["parameterIterator"]["itemInput"]
+    }
+    assert name in tasks["gather"]["dependentTasks"]
+    mounts = given["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert len(mounts) == 3
+    assert all(one["pvcMount"] == [{"constant": "headgate-files", "mountPath": "/files"}] for one in mounts.values())

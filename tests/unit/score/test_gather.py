@@ -123,6 +123,17 @@ def test_gathering_twice_is_gathering_once(made: World) -> None:
     assert [(path, path.stat().st_mtime_ns) for path in made.folder.glob("out*")] == kept
 
 
+def test_a_manifest_of_another_plan_is_not_taken_for_this_ones(made: World) -> None:
+    """Last night's scores are not tonight's."""
+    gathered = divided(made)
+    all_scored(made, gathered)
+    gather(gathered)
+    tonight = divided(made, rides(50, seed=1))
+
+    with pytest.raises(PermanentError, match="no share of"):
+        gather(tonight)
+
+
 def killed(*_: object) -> None:
     """Stands for a kill at this very place."""
     raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """An input divided among processes: every row is in one share, and a share is of one input, model and code."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,20 @@ def test_an_input_that_changes_while_it_is_scored_is_refused(made: World) -> Non
 
     with pytest.raises(PermanentError, match="is not what it was"):
         share_scored(made, plan, "2/4", advance=lambda _rows, _done: others.write_parquet(made.folder / "in.parquet"))
+
+
+@pytest.mark.parametrize("share", ["1/1", "2/4"])
+def test_an_input_that_was_written_to_after_its_last_part_was_read_is_refused(made: World, share: str) -> None:
+    """Who knows since when: nothing appears, whether one process scores it or many."""
+    plan = divided(made)
+
+    def touch(_rows: int, _done: int) -> None:
+        os.utime(made.folder / "in.parquet", ns=(1, 1))
+
+    with pytest.raises(PermanentError, match="is not what it was"):
+        share_scored(made, plan, share, advance=touch)
+
+    assert not list(made.folder.glob("out*"))
 
 
 def test_a_killed_share_goes_on_where_it_ended(made: World) -> None:
