@@ -13,6 +13,7 @@ import headgate.drift.reference
 import headgate.models.package
 import headgate.records.change
 import headgate.records.live
+import headgate.records.scoring
 from headgate.records import codec
 from headgate.records.codec import Record, decode, encode
 
@@ -27,6 +28,8 @@ KEPT = {
     "live-tag",
     "trigger",
     "service-code",
+    "partitions",
+    "scores",
 }
 """Kinds that other people's stores and repositories hold: each must have its golden file."""
 
