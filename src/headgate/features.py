@@ -67,7 +67,7 @@ def call(function: FeatureFunction, rows: pl.DataFrame, as_of: datetime | None, 
         made = function(rows, as_of)
     except HeadgateError:
         raise
-    except Exception as err:
+    except (Exception, pl.exceptions.PanicException) as err:  # a panic is no Exception, and no less the function's
         raise blame(f"features function {entry!r}", err) from err
     if not isinstance(made, pl.DataFrame):
         raise PermanentError(

@@ -9,10 +9,17 @@ REQUEST_SECONDS = "headgate_request_seconds"
 """Histogram by service and model: the same answers, from the request's last byte to the answer's first."""
 
 PHASE_SECONDS = "headgate_phase_seconds"
-"""Summary by service, model and phase (decode, check, predict, encode): where the time of those answers goes."""
+"""Summary by service, model and phase (decode, check, predict, encode): where the time of those answers goes. Of
+what is done for a batch at once each of its requests has the same share; its wait for the batch is in no phase."""
 
 REQUEST_ROWS = "headgate_request_rows"
 """Histogram by service and model: rows of a request that was let in."""
+
+BATCHING = "headgate_batching"
+"""Gauge by service and model, where features are an owner's function: 1 while it takes each row by itself, as far as is
+known, so that requests which wait together are computed together; 0: one by one."""
+BATCH_REQUESTS = "headgate_batch_requests"
+"""Summary by service and model: the batches of two requests and more, and the requests in them."""
 
 REJECTED = "headgate_rejected_total"
 """Counter by service and reason: requests refused by the contract or a limit."""
@@ -144,6 +151,7 @@ STREAM_LOST_LABELS = (SERVICE, "topic")
 REQUESTS_LABELS = (SERVICE, MODEL, CODE)
 REQUEST_SECONDS_LABELS = (SERVICE, MODEL)
 PHASE_LABELS = (SERVICE, MODEL, "phase")
+BATCH_LABELS = (SERVICE, MODEL)
 REQUEST_ROWS_LABELS = (SERVICE, MODEL)
 REJECTED_LABELS = (SERVICE, REASON)
 FAULTS_LABELS = (SERVICE, MODEL, FAULT)

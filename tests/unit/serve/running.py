@@ -52,11 +52,11 @@ import polars as pl
 
 
 def features(rows, as_of):
-    if rows["seats"].max() == 7:
+    if (rows["seats"] == 7).any():
         raise ValueError("seven seats are one too many")
-    if rows["seats"].max() == 6:
-        return rows.select("city", distance=pl.lit(float("inf")), hour=pl.lit(0))
-    return rows.select("city", "distance", hour=pl.col("at").dt.hour())
+    six = pl.col("seats") == 6
+    distance = pl.when(six).then(float("inf")).otherwise("distance").alias("distance")
+    return rows.select("city", distance, hour=pl.when(six).then(0).otherwise(pl.col("at").dt.hour()))
 """
 
 

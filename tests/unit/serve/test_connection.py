@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from headgate.serve.door.limits import Limits
 from unit.serve.running import Running, ask, changed, rides, running, tensor, world
+from unit.serve.wire import INFER, chunked, post, whole
 
-INFER = "/v2/models/rides/infer"
 LONG = {**rides(600), "id": "long"}
 
 
@@ -26,19 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server for all tests of this file."""
     with running(world(tmp_path_factory.mktemp("rides")).options(limits=Limits(body_seconds=0.5))) as one:
         yield one
-
-
-def post(body: Any, *, path: str = INFER, version: str = "1.1", headers: tuple[str, ...] = ()) -> bytes:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = [f"POST {path} HTTP/{version}", "host: x", f"content-length: {len(content)}", *headers]
-    return "\r\n".join([*head, "", ""]).encode() + content
-
-
-def chunked(body: Any) -> bytes:
-    content = json.dumps(body).encode()
-    parts = [content[:50], content[50:]]
-    head = f"POST {INFER} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n".encode()
-    return head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
 
 def talk(server: Running, *pieces: bytes, expected: int = 1) -> list[tuple[int, Any, dict[str, str]]]:
@@ -54,12 +41,6 @@ def talk(server: Running, *pieces: bytes, expected: int = 1) -> list[tuple[int, 
                 break
             said += more
     return list(answers(said))
-
-
-def whole(said: bytes) -> bool:
-    """Say whether the last answer's content is all there."""
-    head, _, content = said.rpartition(b"\r\n\r\n")
-    return len(content) == int(head.rpartition(b"content-length: ")[2].partition(b"\r\n")[0])
 
 
 class Replay(socket.socket):
@@ -179,7 +160,7 @@ def test_a_client_that_reads_nothing_fills_no_memory(server: Running) -> None:
 def test_requests_at_once_beyond_the_cap_are_shed(tmp_path: Path) -> None:
     """Those that came while one kept the model busy are too many together; the rest is answered."""
     made = world(tmp_path)
-    slow = "import time\nimport polars as pl\n\n\ndef features(rows, as_of):\n    time.sleep(0.3)\n"
+    slow = "import time\nimport polars as pl\n\n\ndef features(rows, as_of):\n    time.sleep(0.1)\n"
     rest = '    return rows.select("city", "distance", hour=pl.lit(8))\n'
     (tmp_path / "rides_features.py").write_text(slow + rest)
 

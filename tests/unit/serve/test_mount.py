@@ -97,7 +97,7 @@ def test_overload_is_shed_by_what_the_mount_itself_holds(made: World) -> None:
         answer = asked.post(INFER, json=rides())
 
     assert (503, "1") == (answer.status_code, answer.headers["retry-after"])
-    assert 0 == mounted.app.held
+    assert 0 == mounted.app.places.held
 
 
 def test_a_swapped_model_is_never_mounted(made: World, tmp_path: Path) -> None:

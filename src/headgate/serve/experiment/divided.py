@@ -11,13 +11,18 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from headgate import measures
+from headgate.models.formats import Matrix
 from headgate.models.loading import Loaded, Predictions
 from headgate.names import short
 from headgate.serve.door.admission import Admitted
 from headgate.serve.experiment.division import CONTROL, NAMES, TREATMENT, UNASSIGNED, Codes, Division
 from headgate.serve.logs.recorder import Recorder, part_of
-from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.predictor import Predictor, finite
 from headgate.serve.observers.background import Observer
+
+Chosen = list[int] | slice
+Ask = Callable[[Chosen], Predictions]
+ALL = slice(None)
 
 
 class ExperimentOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +55,35 @@ class Divided(Predictor):
 
     def answer(self, rows: Admitted) -> Predictions:
         """Return each row's score by the model of its arm."""
+        control = super().answer
+        return self.by_arm(
+            rows,
+            lambda chosen: control(chosen_of(rows, chosen)),
+            lambda chosen: self.treatment.answer(chosen_of(rows, chosen)),
+        )
+
+    def scores(self, rows: Admitted, matrices: Sequence[Matrix]) -> Predictions:
+        """Return each row's score by the model of its arm, of its features as both take them."""
+        mine, theirs = matrices
+        return self.by_arm(
+            rows,
+            lambda chosen: finite(self.loaded.predict_matrix(mine[chosen])),
+            lambda chosen: finite(self.treatment.loaded.predict_matrix(theirs[chosen])),
+        )
+
+    def by_arm(self, rows: Admitted, control: Ask, treatment: Ask) -> Predictions:
+        """Return what each model says of its own rows, counted."""
         codes = self.division.codes(rows)
         self.rows.update(codes.tolist())
         treated = codes == TREATMENT
         if not treated.any():
-            return super().answer(rows)
+            return control(ALL)
         if treated.all():
-            return self.treatment.answer(rows)
-        mine, theirs = (np.flatnonzero(part) for part in (~treated, treated))
-        first = super().answer(part_of(rows, mine.tolist()))
+            return treatment(ALL)
+        mine, theirs = (np.flatnonzero(part).tolist() for part in (~treated, treated))
+        first = control(mine)
         scores = np.empty((rows.count, *first.shape[1:]))
-        scores[mine], scores[theirs] = first, self.treatment.answer(part_of(rows, theirs.tolist()))
+        scores[mine], scores[theirs] = first, treatment(theirs)
         return scores
 
     def arms(self, rows: Admitted) -> str:
@@ -76,6 +99,10 @@ class Divided(Predictor):
             labels = [self.spec.service, self.division.experiment, NAMES.get(arm, "none"), short(model.loaded.sha256)]
             family.add_metric(labels, self.rows[arm])
         yield family
+
+
+def chosen_of(rows: Admitted, chosen: Chosen) -> Admitted:
+    return rows if isinstance(chosen, slice) else part_of(rows, chosen)
 
 
 class DividedRecorder:

@@ -1,15 +1,16 @@
 """The ASGI application: the infer endpoint without detours, every other page by Starlette."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from headgate import measures
+from headgate.models.loading import Predictions
 from headgate.names import short
 from headgate.serve.door.admission import Admitted
 from headgate.serve.door.body import DisconnectedError, Receive, Room, Scope, Send, read_body
@@ -19,18 +20,23 @@ from headgate.serve.door.violations import header as notice_header
 from headgate.serve.experiment.divided import Divided
 from headgate.serve.http.answer import Answer, Headers, about, how_to_go_on
 from headgate.serve.http.pages import Pages
+from headgate.serve.http.paths import dialects_of, for_headers
+from headgate.serve.http.places import Places
+from headgate.serve.http.said import Said
 from headgate.serve.model.optional_outputs import extra_outputs, optional
 from headgate.serve.model.predictor import outputs_of
-from headgate.serve.protocols import binary, v1, v2
+from headgate.serve.protocols import binary, v2
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.refusal import RefusalError
 from headgate.serve.setup.faults import DELAY, FAIL
 from headgate.serve.setup.served import Served
+from headgate.serve.telemetry.batching import BatchMetrics
+
+if TYPE_CHECKING:
+    from headgate.serve.http.batching import Batching, Given
 
 INLINE_ROWS = 2000
 """More rows than this are computed in a thread, so that small requests need not wait for them."""
-MOST_SAID = 100
-"""Distinct errors written to stderr; a counter has the rest."""
 
 
 class App:
@@ -44,17 +50,15 @@ class App:
         self.version = short(served.predictor.loaded.sha256)
         self.model_header = (measures.MODEL_HEADER.encode(), self.version.encode())
         self.optional = optional(self.signature)
-        self.dialects = self.paths()
+        self.dialects = dialects_of(self.service, self.version, served.door, limits.rows)
         self.rate = Rate(limits.client_rate) if limits.client_rate else None
         plain = served.faults.delay_seconds == served.faults.fail_share == 0 and not self.rate
         self.by_url = {path.encode(): dialect for path, dialect in self.dialects.items()} if plain else {}
-        self.held = 0
-        """Requests that are being answered. One whose body is still coming is none: a slow client takes no place."""
+        self.batching = self.batching_of(served)
+        self.places = Places(limits.in_flight)
         self.room = Room(limits.reading_bytes)
-        self.turn = 0
-        """Requests that were answered at once since the loop last looked for new ones: they came together."""
         self.draining = False
-        self.said: set[str] = set()
+        self.said = Said()
         self.pages = Pages(
             service=self.service,
             model=self.version,
@@ -66,19 +70,20 @@ class App:
             tell=self.tell if served.telling else None,
         )
 
-    def paths(self) -> dict[str, Dialect]:
-        """Return where predictions are asked for, and in which words."""
-        model, plain = f"/v2/models/{self.service}", Dialect(v2.decode, binary.encode)
-        return {
-            f"{model}/infer": plain,
-            f"{model}/versions/{self.version}/infer": plain,
-            f"/v1/models/{self.service}:predict": Dialect(v1.translator(self.served.door, self.limits.rows), v1.encode),
-        }
+    def batching_of(self, served: Served) -> "Batching | None":
+        """Return what computes small requests together by one call of the owner's function."""
+        if served.predictor.function is None:
+            return None
+        from headgate.serve.http.batching import Batching  # noqa: PLC0415 - brings polars, which most models do without
+
+        batching = Batching(served.predictor, self.finish, is_on=served.is_rowwise)
+        served.meters.registry.register(BatchMetrics(self.service, self.version, batching))
+        return batching
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         dialect = self.dialects.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if dialect:
-            await self.infer(scope, receive, send, self.for_headers(dialect, scope["headers"]))
+            await self.infer(scope, receive, send, for_headers(dialect, scope["headers"], self.limits.rows))
         else:
             await self.pages.starlette(scope, receive, send)
 
@@ -99,7 +104,7 @@ class App:
 
     async def respond(self, read: Callable[[], Awaitable[bytes]], dialect: Dialect) -> Answer:
         """Return the answer to what `read` gives, counted; DisconnectedError when nobody waits for one."""
-        began, headers = time.perf_counter(), self.headers()
+        began, headers = time.perf_counter(), [self.model_header]
         try:
             body = await read()
             began = time.perf_counter()
@@ -112,40 +117,51 @@ class App:
         return Answer(code, content, headers)
 
     async def held_answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:
-        self.take_turn()
-        self.held += 1
+        self.places.take_turn()
+        self.places.held += 1
         try:
-            self.shed()
+            self.places.shed()
             return await self.answer(body, headers, dialect)
         finally:
-            self.held -= 1
+            self.places.held -= 1
 
     def at_once(self, url: bytes, headers: Headers) -> Dialect | None:
         """Return how to answer a small request without ever waiting, None where that cannot be."""
         dialect = self.by_url.get(url)
-        return dialect and self.for_headers(dialect, headers)
+        return dialect and for_headers(dialect, headers, self.limits.rows)
 
-    def for_headers(self, dialect: Dialect, headers: Headers) -> Dialect:
-        """Return how to read a body of which the headers may say that tensors follow its JSON."""
-        for name, value in headers:
-            if name == binary.HEADER and dialect.decode is v2.decode:
-                return dialect._replace(decode=partial(binary.decode, length=value, most_rows=self.limits.rows))
-        return dialect
+    def respond_at_once(self, body: bytes, dialect: Dialect, later: Callable[[Answer], None]) -> Answer | None:
+        """Return the answer to a small body, counted, with the headers that describe its content.
 
-    def respond_at_once(self, body: bytes, dialect: Dialect) -> Answer:
-        """Return the answer to a small body, counted, with the headers that describe its content."""
-        began, headers = time.perf_counter(), self.headers()
-        self.take_turn()
+        None: `later` is told it, at the end of this turn of the loop.
+        """
+        began, headers = time.perf_counter(), [self.model_header]
+        self.places.take_turn()
+        given: Given
         try:
-            self.shed()
-            code, content = 200, self.compute(*self.admitted(body, headers, dialect), dialect)
+            self.places.shed()
+            request, rows = self.admitted(body, headers, dialect)
+            if self.batching and self.batching.takes(rows):
+                self.places.held += 1
+                give = partial(self.respond_later, later, began, headers, dialect)
+                self.batching.add(request, rows, dialect, give)
+                return None
+            given = self.compute(request, rows, dialect)
         except Exception as err:  # noqa: BLE001 - no single request may end the server
-            code, content = self.failed(err, headers, dialect)
+            given = err
+        return self.answered(given, began, headers, dialect)
+
+    def respond_later(
+        self, later: Callable[[Answer], None], began: float, headers: Headers, dialect: Dialect, given: "Given"
+    ) -> None:
+        self.places.held -= 1
+        later(self.answered(given, began, headers, dialect))
+
+    def answered(self, given: "Given", began: float, headers: Headers, dialect: Dialect) -> Answer:
+        """Return what a request gets at last, counted."""
+        code, content = (200, given) if isinstance(given, bytes) else self.failed(given, headers, dialect)
         self.served.meters.answered(code, time.perf_counter() - began)
         return Answer(code, content, self.described(headers, content))
-
-    def headers(self) -> Headers:
-        return [self.model_header]
 
     def failed(self, err: Exception, headers: Headers, dialect: Dialect) -> tuple[int, bytes]:
         """Return code and content for a request that gets no prediction; what is no refusal is said on stderr."""
@@ -153,20 +169,8 @@ class App:
             self.served.meters.rejected(err.reason)
             headers += how_to_go_on(err)
             return err.status, dialect.error(err.message)
-        self.say(err)
+        self.said.say(err)
         return 500, dialect.error("the model could not answer; the server's log says why")
-
-    def take_turn(self) -> None:
-        if not self.turn:
-            asyncio.get_running_loop().call_soon(self.end_turn)
-        self.turn += 1
-
-    def end_turn(self) -> None:
-        self.turn = 0
-
-    def shed(self) -> None:
-        if max(self.held, self.turn) > self.limits.in_flight:
-            raise RefusalError("too many requests at a time; try again in a second", status=503, reason="overload")
 
     async def answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:
         request, rows = self.admitted(body, headers, dialect)
@@ -175,6 +179,8 @@ class App:
             await self.spoil(fault)
         if rows.count > INLINE_ROWS:
             return await asyncio.to_thread(self.compute, request, rows, dialect)
+        if self.batching and self.batching.takes(rows):
+            return await self.batching.answer(request, rows, dialect)
         return self.compute(request, rows, dialect)
 
     def admitted(self, body: bytes, headers: Headers, dialect: Dialect) -> tuple[v2.Request, Admitted]:
@@ -204,10 +210,13 @@ class App:
             await asyncio.sleep(self.served.faults.delay_seconds)
 
     def compute(self, request: v2.Request, rows: Admitted, dialect: Dialect) -> bytes:
-        """Return the encoded answer; it is recorded first."""
-        served, began = self.served, time.perf_counter()
-        scores = served.predictor.answer(rows)
-        predicted = time.perf_counter()
+        """Return the encoded answer."""
+        began = time.perf_counter()
+        return self.finish(request, rows, dialect, self.served.predictor.answer(rows), began)
+
+    def finish(self, request: v2.Request, rows: Admitted, dialect: Dialect, scores: Predictions, began: float) -> bytes:
+        """Return the encoded answer; it is recorded first. What began then was to predict."""
+        served, predicted = self.served, time.perf_counter()
         asked = frozenset(output.name for output in request.outputs)
         extra = asked & self.optional
         outputs = outputs_of(scores, self.signature, asked - extra) if asked - extra or not extra else []
@@ -232,13 +241,6 @@ class App:
         if self.draining:
             headers.append((b"connection", b"close"))
         return headers
-
-    def say(self, err: Exception) -> None:
-        """Write an error to stderr the first time it happens."""
-        text = "; ".join([f"{type(err).__name__}: {err}", *getattr(err, "lines", list)()[1:]])
-        if text not in self.said and len(self.said) < MOST_SAID:
-            self.said.add(text)
-            sys.stderr.write(f"error while answering: {text}\n")
 
 
 class SpoiledError(Exception):

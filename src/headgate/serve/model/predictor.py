@@ -1,11 +1,13 @@
 """The model at work: raw rows to scores, scores to the protocol's outputs."""
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headgate.errors import PermanentError
+from headgate.models.formats import Matrix
 from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Signature
 from headgate.serve.door.admission import Admitted, Door
@@ -44,6 +46,10 @@ class Predictor:
         if self.direct is None:
             return self.predict(self.door.frame(rows))
         return finite(self.loaded.predict_matrix(self.direct.matrix(rows)))
+
+    def scores(self, rows: Admitted, matrices: Sequence[Matrix]) -> Predictions:  # noqa: ARG002 - whose models divide rows
+        """Return a finite score per row, of its features as each of `models` takes them."""
+        return finite(self.loaded.predict_matrix(matrices[0]))
 
     def predict(self, rows: "pl.DataFrame") -> Predictions:
         """Return a finite score per row, or say that the model gave none."""

@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from headgate.errors import PermanentError
 from headgate.models.loading import load as load_model
 from headgate.names import Digest, short
@@ -64,10 +66,22 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         background=background,
         documents=documents,
     )
-    if options.experiment is None:
-        return served
-    log = LogOptions(options.log_dir, at_once=options.flush_seconds == 0)
-    return divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
+    if options.experiment is not None:
+        log = LogOptions(options.log_dir, at_once=options.flush_seconds == 0)
+        served = divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
+    return msgspec.structs.replace(served, is_rowwise=is_rowwise(served.predictor))
+
+
+def is_rowwise(predictor: Predictor) -> bool:
+    """Say whether an owner's function was tried and takes each row by itself; where not it is said why."""
+    if predictor.function is None:
+        return False
+    from headgate.serve.model.rowwise import doubt  # noqa: PLC0415 - brings polars, which most servers do without
+
+    why = doubt(predictor)
+    if why:
+        sys.stderr.write(f"requests are computed one by one: {why}\n")
+    return why is None
 
 
 def features_function(spec: Service, folder: Path) -> "FeatureFunction | None":

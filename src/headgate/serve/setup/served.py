@@ -22,6 +22,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters
     faults: FaultPlan
     recorder: Recorder | DividedRecorder | None
+    is_rowwise: bool = False
+    """The owner's function makes a row's features of that row alone, as far as trying it could tell."""
     background: Background = msgspec.field(default_factory=Background)
     """What looks at answers that were given: no request waits for it."""
     telling: Telling | None = None
