@@ -68,16 +68,20 @@ def was_live(ring: Installed) -> bool:
 
 
 @pytest.fixture(scope="session")
-def live(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The model that is live: on a new cluster the first one, through the ring."""
-    folder = tmp_path_factory.mktemp("checkouts")
+def begun(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A model is live: on a new cluster the first one, through the ring."""
     if not was_live(ring):
-        _, pull = through_git(ring, folder / "flights", "2013-04-01")
+        _, pull = through_git(ring, tmp_path_factory.mktemp("checkouts") / "flights", "2013-04-01")
         ring.gitea.merge("env", pull["number"])
         model = model_of(pull)
         wait(lambda: healthy(ring, model), f"{model} to be live", 300, partial(ring.cluster.look, MODELS))
         wait(lambda: f"live/prod/{ring.service}/1" in ring.gitea.tags("env"), "the first live tag", 60)
-    version = ring.gitea.checkout("env", folder / "env") / "env" / "prod" / ring.service / "version.yaml"
+
+
+@pytest.fixture
+def live(ring: Installed, begun: None, tmp_path: Path) -> str:
+    """The model that is live as a scenario begins."""
+    version = ring.gitea.checkout("env", tmp_path / "named") / "env" / "prod" / ring.service / "version.yaml"
     return parse(version.read_text(), Version, version.name).model.sha256[:12]
 
 

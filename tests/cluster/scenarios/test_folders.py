@@ -189,12 +189,13 @@ def test_a_retired_service_ends(ring: Installed, env: Path, kettles: Small, meas
     took = round(time.monotonic() - began, 1)
 
     [answer] = one_request(ring, kettles)
+    why = ("-n", MODELS, "configmaps", f"--field-selector=metadata.name={kettles.name}-retired")
+    [left] = wait(lambda: ring.cluster.get(*why)["items"], "the ConfigMap that says why", 30)
     measured |= {"merge_to_gone_seconds": took}
-    left = ring.cluster.get("-n", MODELS, "configmap", f"{kettles.name}-retired")
     assert "the scenario is over" in asked["body"]
     assert "the scenario is over" == left["data"]["reason"]
     assert 404 == answer.code
-    assert synced(kettles)
+    wait(lambda: synced(kettles), "Argo CD to be done with it", 30)
 
 
 def mentions(found: dict[str, Any], name: str) -> list[str]:
