@@ -105,7 +105,7 @@ def test_two_at_once_into_one_file_are_refused(made: World) -> None:
 @pytest.mark.parametrize("rejected", [pytest.param(False, marks=pytest.mark.full), True])
 def test_killed_by_sigkill_anywhere_the_command_goes_on(made: World, rejected: bool) -> None:
     """Again and again until it is done: never half a file, no row twice, none missing."""
-    rows = rides(30_000).with_columns(seats=pl.col("rider") % (9 + rejected))
+    rows = rides(30_000).with_columns(seats=(pl.col("rider") % (9 + rejected)).replace(7, 1))
     rows.write_parquet(made.folder / "in.parquet")
     words = (*by_package(made), "--part-rows", 300, "--output", "json")
     parts = made.folder / ".out.parquet.parts"

@@ -17,7 +17,7 @@ from unit.serve.running import World
 
 def test_shares_are_scored_by_processes_of_their_own(made: World) -> None:
     """Begun together, in any order; the run for the whole takes up what they did, and makes the same bytes."""
-    rows = rides(5000).with_columns(seats=pl.col("rider") % 10)
+    rows = rides(5000).with_columns(seats=(pl.col("rider") % 10).replace(7, 1))
     scored(made, rows, part_rows=300)
     files = [made.folder / name for name in ("out.parquet", "out.rejects.parquet")]
     whole = [file.read_bytes() for file in files]
