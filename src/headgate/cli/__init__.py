@@ -1,21 +1,14 @@
 """What can a person type? `headgate <verb>`; each command's module is loaded only when it is the one."""
 
-import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import NoReturn
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-
-from headgate.errors import NO_ROOM, HeadgateError, PermanentError, UsageError, disk_full
-from headgate.names import did_you_mean
+from headgate.errors import NO_ROOM, HeadgateError, PermanentError, disk_full
 
 STOPPED = 130
 """A shell's code for a command that Ctrl-C ended."""
-MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
-"""What typer raises for a wrong command line; it has no public name."""
 
 COMMANDS = {
     "init": "Write service.yaml and contract.yaml, inferred from data or for the example, and a workspace.",
@@ -72,76 +65,13 @@ EXTRAS = {
 """Package → the extra that brings it; every other comes with `local`."""
 
 
-class LazyGroup(TyperGroup):
-    """Lists commands from COMMANDS and imports a module when its command is run."""
-
-    def list_commands(self, _context: Any) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, _context: Any, name: str) -> Any:
-        return TyperCommand(name, help=COMMANDS[name], short_help=COMMANDS[name]) if name in COMMANDS else None
-
-    def resolve_command(self, context: Any, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS:
-            raise UsageError(
-                f"there is no command {args[0][:60]!r}.{did_you_mean(args[0], COMMANDS)}", next_step="headgate --help"
-            )
-        name, command, rest = super().resolve_command(context, args)
-        if command is not None and name is not None:
-            module = importlib.import_module(f"headgate.cli.{name}")
-            command = plain(typer.main.get_command(module.app))
-            command.name = name
-        return name, command, rest
-
-
-def plain(command: Any) -> Any:
-    """Return a command whose help is plain text: rich alone takes longer to load than all of it."""
-    command.rich_markup_mode = None
-    for one in getattr(command, "commands", {}).values():
-        plain(one)
-    return command
-
-
-app = typer.Typer(
-    cls=LazyGroup,
-    help="Models reach production only through gates, and only through Git.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
-def tell_version(wanted: bool) -> None:
-    """Print which Headgate this is, and nothing else."""
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"headgate {version('headgate')}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    _version: Annotated[
-        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    """Models reach production only through gates, and only through Git."""
-
-
 def main() -> None:
     """Run the command line; the exit code says what kind of end it was (docs/errors.md)."""
     os.environ.setdefault("_RJEM_MALLOC_CONF", PURGE)
     try:
-        code = app(standalone_mode=False)
+        code = run(sys.argv[1:])
     except HeadgateError as err:
         refuse(err)
-    except MISUSE as err:
-        if type(err).__name__ == "NoArgsIsHelpError":
-            err.show()  # type: ignore[attr-defined]
-            raise SystemExit(UsageError.exit_code) from None
-        refuse(misused(err))
     except KeyboardInterrupt:
         code = STOPPED
     except BrokenPipeError:
@@ -159,12 +89,17 @@ def main() -> None:
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def misused(err: Exception) -> UsageError:
-    """Return the command line's own complaint in the style of every other error."""
-    message = str(getattr(err, "format_message", lambda: err)()).rstrip(".")
-    context = getattr(err, "ctx", None)
-    command = context.command_path if context else "headgate"
-    return UsageError(f"{message[:1].lower()}{message[1:]}", next_step=f"{command} --help")
+def run(words: list[str]) -> int | None:
+    """Do what was typed; return an exit code where a command has one."""
+    if words[:1] == ["serve"]:
+        from headgate.cli import serving
+
+        if plain := serving.plain(words[1:]):
+            serving.serve(plain)
+            return None
+    from headgate.cli import typed
+
+    return typed.run()
 
 
 def refuse(err: HeadgateError) -> NoReturn:
@@ -187,6 +122,3 @@ def report_bug() -> NoReturn:
     traceback.print_exc()
     print("error: this is a bug in headgate; please report the lines above", file=sys.stderr)
     raise SystemExit(3) from None
-
-
-__all__ = ["COMMANDS", "UsageError", "app", "main"]

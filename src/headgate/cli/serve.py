@@ -1,13 +1,12 @@
 """headgate serve."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from headgate.errors import UsageError
-from headgate.specs.environment import Faults
+from headgate.cli.serving import Words
+from headgate.cli.serving import serve as run
 
 app = typer.Typer(add_completion=False)
 
@@ -74,52 +73,5 @@ def serve(
     exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", help="End when stdin does.")] = False,
 ) -> None:
     """Serve one verified model over the Open Inference Protocol V2."""
-    # Read when polars is first imported: requests are small, and more threads only wait for one another.
-    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
-    from headgate.serve.door.limits import Limits
-    from headgate.serve.experiment.divided import ExperimentOptions
-    from headgate.serve.process import run
-    from headgate.serve.setup.observers import ShadowOptions
-    from headgate.serve.setup.options import ServeOptions
-
-    if bool(experiment) != bool(experiment_model):
-        raise UsageError("--experiment and --experiment-model need each other", next_step="headgate serve --help")
-    divided = (
-        ExperimentOptions(
-            name=experiment,
-            model=experiment_model,
-            sha256=experiment_sha256,
-            key=experiment_key,
-            share=experiment_share,
-        )
-        if experiment and experiment_model
-        else None
-    )
-    shadow = (
-        ShadowOptions(model=shadow_model, sha256=shadow_sha256, share=shadow_share, log=shadow_log)
-        if shadow_model
-        else None
-    )
-    run(
-        ServeOptions(
-            model=model,
-            sha256=sha256,
-            service_file=service_file.resolve(),
-            host=host,
-            port=port,
-            grpc_port=grpc_port,
-            ready_file=ready_file,
-            log_dir=log_dir,
-            reference=reference,
-            shadow=shadow,
-            experiment=divided,
-            price_per_hour=price_per_hour,
-            traces=traces,
-            log_requests=log_requests,
-            threads=threads,
-            faults=Faults(delay_ms=delay_ms, fail_share=fail_share),
-            flush_seconds=flush_seconds,
-            exit_with_parent=exit_with_parent,
-            limits=Limits(client_rate=client_rate, client_header=client_header),
-        )
-    )
+    words = Words(**locals())  # the same names; a test compares types and defaults
+    run(words)

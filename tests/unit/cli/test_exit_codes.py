@@ -12,8 +12,7 @@ import polars as pl
 import pytest
 
 import headgate
-from headgate import cli
-from headgate.cli import COMMANDS
+from headgate.cli import COMMANDS, typed
 from headgate.cli.up import example_of
 from headgate.cli.wiring import open_project
 from headgate.errors import PermanentError
@@ -106,7 +105,7 @@ def test_a_bug_ends_in_3_with_its_traceback(terminal: Terminal, monkeypatch: pyt
     def broken(**_: Any) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(typed, "app", broken)
 
     said = terminal("check")
 
@@ -148,7 +147,7 @@ def test_ctrl_c_ends_in_130_and_says_that_nothing_is_lost(terminal: Terminal, mo
     def interrupted(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(typed, "app", interrupted)
 
     said = terminal("check")
 
@@ -208,7 +207,8 @@ def test_a_reader_that_leaves_early_is_no_bug(proposed: Terminal) -> None:
 
 def test_help_needs_nothing_that_is_slow_to_import() -> None:
     """What makes it quick, on any machine: no frames, no numbers, no terminal library."""
-    program = "import sys; from headgate.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
+    program = "import sys; from headgate.cli.typed import app; app(['--help'], standalone_mode=False)"
+    program += "; print(*sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
