@@ -72,16 +72,16 @@ def command(
     project = open_project(service, workspace)
     mine = share_of(share)
     divided = partitions_in(source)
-    if divided is None:
-        loaded = chosen(project, source, environment, model, sha256, threads=threads)
-    else:
+    if divided is not None:
         refuse_beside(divided, share, IN=rows, OUT=scores, environment=environment)
         loaded = planned(project, divided.plan.model, model, sha256, threads=threads)
         rows, scores, part_rows = Path(divided.source), Path(divided.target), divided.plan.part_rows
-    if rows is None or scores is None or (out and divided is None):
+    elif rows is None or scores is None or out:
         raise UsageError(
             "score needs IN and OUT; --out is for a share of a partition's record", next_step="headgate score --help"
         )
+    else:
+        loaded = chosen(project, source, environment, model, sha256, threads=threads)
     predictor = Predictor(loaded, project.spec, project.features, Door(project.contract, project.spec))
     plan = divided.plan if divided else None
     with progress(scores.name) as advance:
@@ -96,7 +96,7 @@ def command(
             planned=plan,
             advance=advance,
         )
-    text = summary(found, loaded, scores, mine)
+    text = summary(found, loaded, scores, None if mine == WHOLE and plan is None else mine)
     if plan is not None:
         leave(record_of(found, plan, mine), out, output, project, text, fields)
     else:
@@ -163,13 +163,13 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda rows, done: bar.update(task, total=rows, advance=done)
 
 
-def summary(found: Scored, loaded: Loaded, scores: Path, share: Share) -> str:
+def summary(found: Scored, loaded: Loaded, scores: Path, share: Share | None) -> str:
     """Return what became of the rows, as a person reads it."""
     again = f", {found.resumed:,} of them by an earlier run" if found.resumed else ""
-    where = f"into {scores}" if share == WHOLE else f"for share {share.number}/{share.among} of {scores}"
+    where = f"for share {share.number}/{share.among} of {scores}" if share else f"into {scores}"
     lines = [f"{found.scored:,} of {found.rows:,} rows scored by model {short(loaded.sha256)} {where}{again}"]
     if found.rejected:
-        listed_in = f": {rejects_beside(scores)}" if share == WHOLE else ""
+        listed_in = "" if share else f": {rejects_beside(scores)}"
         lines.append(f"  {found.rejected.total():,} break the contract{listed_in}")
         lines += listed(found.rejected)
     if found.noticed:

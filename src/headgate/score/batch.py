@@ -64,7 +64,7 @@ def score(
     A killed run goes on where it ended, as long as file, model and the service's own code are the same. `target`
     appears whole, at the end. `strict`: the first row that breaks the contract ends it, and nothing appears. `share`:
     only these parts; nothing appears until a run for the whole file, which takes up what shares have done. `planned`:
-    refuse any other input, model and code than this plan's.
+    refuse any other input, model and code than this plan's, and leave the file to `gather`.
     """
     rows, names, plan = opened(
         source, target, predictor.door, model=predictor.loaded.sha256, code=code, part_rows=part_rows
@@ -88,7 +88,7 @@ def score(
             found.add(part)
             advance(found.rows, height)
         refuse_changed(source, plan, looked_again(source, plan))
-        if share == WHOLE:
+        if share == WHOLE and planned is None:
             parts.make()
             parts.end()
     return found

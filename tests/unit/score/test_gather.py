@@ -43,6 +43,18 @@ def test_the_file_is_the_one_that_a_single_process_makes(made: World) -> None:
     assert not (made.folder / ".out.parquet.parts").exists()
 
 
+def test_one_share_is_a_share_too(made: World) -> None:
+    """A small input, divided by size, is one: the file is still gather's to make."""
+    whole = alone(made)
+    plan = again(made, rows_each=1000)
+
+    share_scored(made, plan, "1/1")
+    assert not (made.folder / "out.parquet").exists()
+    gather(plan)
+
+    assert [(made.folder / name).read_bytes() for name in FILES] == whole
+
+
 def test_a_missing_share_is_named(made: World) -> None:
     """With the command that makes it good; what is there stays."""
     plan = divided(made)

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from headgate.adapters.files import FileStore
 from headgate.cli.choosing import planned
 from headgate.cli.partition import number
-from headgate.cli.score import partitions_in, refuse_beside
+from headgate.cli.score import command, partitions_in, refuse_beside
 from headgate.cli.wiring import open_project
 from headgate.errors import PermanentError, UsageError
 from headgate.graph.engines import local
@@ -171,3 +172,17 @@ def test_how_many_is_a_whole_number(text: str) -> None:
     """From 1 on."""
     with pytest.raises(UsageError, match="--partitions is"):
         number("--partitions", text)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"share": "1/2"},
+        {"rows": Path("rows.parquet")},
+        {"rows": Path("rows.parquet"), "scores": Path("out.parquet"), "out": Path("record.json")},
+    ],
+)
+def test_without_a_record_input_and_output_are_named_and_no_record_is_left(kept: World, given: dict[str, Any]) -> None:
+    """Said before a model is looked for."""
+    with pytest.raises(UsageError, match="score needs IN and OUT"):
+        command(service=kept.folder / "service.yaml", **given)
