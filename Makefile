@@ -48,6 +48,11 @@ $(KSERVE)/.made: tests/kserve/requirements.txt $(STAMP)
 test-full: $(STAMP) $(KSERVE)/.made ## Run every test: all kill points, three start months, null candidates (long)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
+# A part of test-full; the broker is Apache Kafka's own, brought once by Maven at the pins of tests/kafka.
+.PHONY: test-kafka
+test-kafka: $(STAMP) ## Run the stream's tests on a real Kafka broker (needs Java 17 and Maven; three minutes)
+	$(BIN)/python -m pytest tests/kafka tests/contract/test_stream_port.py
+
 .PHONY: fuzz
 fuzz: $(STAMP) ## Ask the server 140,000 requests gone wrong, in every protocol and on raw connections (a few minutes)
 	$(BIN)/python -m pytest -q -rP tests/unit/serve/test_fuzz.py
