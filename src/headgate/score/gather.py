@@ -25,8 +25,7 @@ def gather(partitions: Partitions) -> Scores:
     target = Path(partitions.target)
     parts = Parts(target, partitions.plan)
     if (before := published(parts)) is not None:
-        if parts.is_planned():
-            parts.end()
+        tidy(parts)
         return before
     source = Path(partitions.source)
     refuse_changed(source, parts.plan, looked_again(source, parts.plan))
@@ -39,6 +38,14 @@ def gather(partitions: Partitions) -> Scores:
             replace_file(manifest_beside(target), encode(made))
         parts.end()
     return made
+
+
+def tidy(parts: Parts) -> None:
+    """Remove what a gathering that was killed at its very end has left of this plan's parts."""
+    if parts.folder.is_dir():
+        with parts.alone():
+            if parts.planned() is None or parts.is_planned():
+                parts.end()
 
 
 def published(parts: Parts) -> Scores | None:

@@ -174,6 +174,23 @@ def test_gathering_goes_on_where_it_was_killed(made: World, monkeypatch: pytest.
     ]
 
 
+def test_what_a_gathering_that_was_killed_at_its_end_left_is_removed(made: World) -> None:
+    """Half of the parts, and no plan; those of another plan are somebody else's."""
+    plan = divided(made)
+    all_scored(made, plan)
+    gather(plan)
+    left = made.folder / ".out.parquet.parts"
+    left.mkdir()
+    (left / "000001.parquet").touch()
+
+    gather(plan)
+    assert not left.exists()
+    left.mkdir()
+    (left / "plan.json").write_bytes(b"another")
+    gather(plan)
+    assert left.exists()
+
+
 @pytest.mark.parametrize("damaged", FILES)
 def test_a_manifest_whose_files_are_others_counts_for_nothing(made: World, damaged: str) -> None:
     """It is not believed, and there is nothing left to gather from."""
