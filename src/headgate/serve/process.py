@@ -24,6 +24,8 @@ from headgate.serve.http.connection import Connection
 from headgate.serve.http.watched import app_of
 from headgate.serve.setup.options import ServeOptions
 from headgate.serve.setup.preparing import prepare
+from headgate.serve.setup.served import Served
+from headgate.serve.telemetry.watch import Watch, watch
 from headgate.specs.environment import Faults
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def run(options: ServeOptions) -> None:
         bind(options.host, options.grpc_port, "--grpc-port").close()  # gRPC binds it itself, once the model is loaded
     try:
         served = prepare(options, digest(options.sha256))
-        app = app_of(served, options.limits, traces=options.traces, log_requests=options.log_requests)
-        server = Server(app, options, listening.getsockname()[1])
+        told = watch_of(served, options)
+        app = app_of(served, options.limits, told)
+        server = Server(app, listener_of(app, options, told), options, listening.getsockname()[1])
         server.run(sockets=[listening])
     finally:
         listening.close()
@@ -52,7 +55,7 @@ def run(options: ServeOptions) -> None:
 class Server(uvicorn.Server):
     """Uvicorn that says when it is ready, and drains before it stops."""
 
-    def __init__(self, app: App, options: ServeOptions, port: int) -> None:
+    def __init__(self, app: App, listener: "Listener | None", options: ServeOptions, port: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -72,7 +75,7 @@ class Server(uvicorn.Server):
         self.application = app
         self.options = options
         self.port = port
-        self.listener = listener_of(app, options)
+        self.listener = listener
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
@@ -135,13 +138,19 @@ class Server(uvicorn.Server):
             served.meters.lost(served.recorder.forgive())
 
 
-def listener_of(app: App, options: ServeOptions) -> "Listener | None":
+def watch_of(served: Served, options: ServeOptions) -> Watch | None:
+    """Return who tells of predictions, where somebody wants to know."""
+    loaded = served.predictor.loaded
+    return watch(loaded.signature.service, loaded.sha256, traces=options.traces, log_requests=options.log_requests)
+
+
+def listener_of(app: App, options: ServeOptions, told: Watch | None) -> "Listener | None":
     """Return what answers gRPC, where it is asked for."""
     if options.grpc_port is None:
         return None
     from headgate.serve.grpc.listener import Listener  # noqa: PLC0415 - its libraries are an extra
 
-    return Listener(app, options.host, options.grpc_port)
+    return Listener(app, options.host, options.grpc_port, told)
 
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:

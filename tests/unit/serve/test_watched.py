@@ -1,51 +1,14 @@
 """Lines and spans of predictions: on when asked for, never with a payload; and what a thousand rows cost."""
 
-import gzip
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from unit.serve.collecting import TRACE, attributes, collector, wait_for
 from unit.serve.running import Running, changed, rides, running, world
-
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-@contextmanager
-def collector() -> Iterator[tuple[str, list[Any]]]:
-    """Give a collector's address and the spans it was sent."""
-    spans: list[Any] = []
-
-    class Collector(BaseHTTPRequestHandler):
-        """Takes OTLP over HTTP."""
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
-            request = ExportTraceServiceRequest.FromString(body)
-            spans.extend(span for group in request.resource_spans for one in group.scope_spans for span in one.spans)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1/traces", spans
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def asked(server: Running, body: Any, **headers: str) -> int:
@@ -57,16 +20,6 @@ def asked(server: Running, body: Any, **headers: str) -> int:
     return answer.status
 
 
-def wait_for(what: Any, seconds: float = 15) -> None:
-    ends = time.monotonic() + seconds
-    while not what() and time.monotonic() < ends:
-        time.sleep(0.05)
-
-
-def attributes(span: Any) -> dict[str, Any]:
-    return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
-
-
 def test_each_prediction_is_a_span_in_its_callers_trace(tmp_path: Path) -> None:
     """Path and status, refusals too, and nothing of what was asked; without `traceparent` a trace of its own."""
     made = world(tmp_path)
@@ -74,13 +27,15 @@ def test_each_prediction_is_a_span_in_its_callers_trace(tmp_path: Path) -> None:
         statuses = [
             asked(server, changed(rides(), "city", data=["hush"]), traceparent=f"00-{TRACE}-00f067aa0ba902b7-01"),
             asked(server, rides()),
+            server.ask("/v2/models/rides/infer").status,
         ]
         server.ask("/v2/health/ready")
-        wait_for(lambda: len(spans) >= 2)
+        server.process.terminate()
+        server.process.wait(timeout=20)
 
-    assert [400, 200] == statuses
-    assert 2 == len(spans)
-    assert [400, 200] == [attributes(span)["http.response.status_code"] for span in spans]
+    assert [400, 200, 405] == statuses
+    assert [400, 200, 405] == [attributes(span)["http.response.status_code"] for span in spans]
+    assert ["POST", "POST", "GET"] == [attributes(span)["http.request.method"] for span in spans]
     assert TRACE == spans[0].trace_id.hex() != spans[1].trace_id.hex()
     assert {"http.request.method", "url.path", "http.response.status_code"} == set(attributes(spans[0]))
     assert "hush" not in str(spans)

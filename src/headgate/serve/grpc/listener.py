@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -20,16 +21,19 @@ from headgate.serve.model.predictor import metadata_of
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.protocols.v2 import Request, Response, WantedOutput
 from headgate.serve.refusal import RefusalError
+from headgate.serve.telemetry.watch import Asking, Ended, Watch
 
 Context = Any
 """grpc.aio.ServicerContext, whose package has no types."""
 
 CODES: dict[int, grpc.StatusCode] = {
+    200: grpc.StatusCode.OK,
     400: grpc.StatusCode.INVALID_ARGUMENT,
     404: grpc.StatusCode.NOT_FOUND,
     408: grpc.StatusCode.DEADLINE_EXCEEDED,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    499: grpc.StatusCode.CANCELLED,
     500: grpc.StatusCode.INTERNAL,
     503: grpc.StatusCode.UNAVAILABLE,
 }
@@ -69,8 +73,9 @@ class Call:
 class Listener:
     """Answers V2's gRPC service for one application."""
 
-    def __init__(self, app: App, host: str, port: int) -> None:
+    def __init__(self, app: App, host: str, port: int, watch: Watch | None = None) -> None:
         self.app = app
+        self.watch = watch
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.port = port
         """Once started the one that was bound."""
@@ -112,10 +117,12 @@ class Listener:
 
     async def infer(self, _messages: Any, context: Context) -> bytes:
         """Answer one call, whatever it is."""
-        try:
-            answer = await self.app.respond(partial(self.read, context), Call(self.app).dialect)
-        except DisconnectedError:
-            return b""
+        with self.watch.of(asking(context)) if self.watch else nullcontext(ignore) as tell:
+            try:
+                answer = await self.app.respond(partial(self.read, context), Call(self.app).dialect)
+            except DisconnectedError:
+                return b""
+            tell(ended(answer.code))
         await context.send_initial_metadata(metadata(answer.headers))
         if answer.code != 200:
             await context.abort(CODES[answer.code], answer.content.decode())
@@ -166,6 +173,20 @@ class Listener:
     def refuse_other_models(self, message: Any) -> None:
         if reason := absent(self.app.service, self.app.version, message.name, message.version):
             raise RefusalError(reason, status=404)
+
+
+def asking(context: Context) -> Asking:
+    """Return a call as those who tell of it word it."""
+    words = {"rpc.system": "grpc", "rpc.service": SERVICE, "rpc.method": "ModelInfer"}
+    return Asking(f"/{SERVICE}/ModelInfer", head(context)["headers"], words, left=ended(499))
+
+
+def ended(code: int) -> Ended:
+    return Ended(code, CODES[code].name, CODES[code].value[0])
+
+
+def ignore(_: Ended) -> None:
+    """Tell nobody."""
 
 
 def head(context: Context) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Spans by OpenTelemetry, sent over OTLP to where somebody said: which path, which model, which status; no payload."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,6 +12,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from headgate import measures
 from headgate.names import Digest, short
+from headgate.serve.telemetry.watch import Asking, Ended
 
 FAILED = 500
 SEND_SECONDS = 2.0
@@ -31,21 +32,29 @@ class Spans:
         self.propagator = TraceContextTextMapPropagator()
 
     @contextmanager
-    def span(self, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Iterator[Callable[[int], None]]:
-        """Give what is told the answer's status, while the span runs."""
-        carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if is_context(name)}
+    def span(self, asking: Asking) -> Iterator[Callable[[Ended], None]]:
+        """Give what is told how the prediction ended, while the span runs."""
+        carried = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in asking.headers if is_context(name)
+        }
         context = self.propagator.extract(carried)
-        attributes = {"http.request.method": "POST", "url.path": path}
         with self.tracer.start_as_current_span(
-            "infer", context, SpanKind.SERVER, attributes, record_exception=False
+            "infer", context, SpanKind.SERVER, asking.attributes, record_exception=False
         ) as span:
 
-            def tell(status: int) -> None:
-                span.set_attribute("http.response.status_code", status)
-                if status >= FAILED:
+            def tell(ended: Ended) -> None:
+                span.set_attributes(words_of(ended))
+                if ended.status >= FAILED:
                     span.set_status(StatusCode.ERROR)
 
             yield tell
+
+
+def words_of(ended: Ended) -> dict[str, int]:
+    """Return an end as OpenTelemetry words it."""
+    if ended.grpc:
+        return {"rpc.grpc.status_code": ended.grpc_code}
+    return {"http.response.status_code": ended.status}
 
 
 def is_context(name: bytes) -> bool:
