@@ -103,6 +103,23 @@ def test_the_document_has_every_route_and_no_other(tmp_path: Path) -> None:
     }
 
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+@pytest.mark.parametrize("path", document()["paths"])
+def test_a_method_that_is_not_there_is_told_which_are(server: Running, path: str) -> None:
+    """405 with `Allow` as RFC 9110 wants it, on every path of the document, and the next request is answered."""
+    there = {method.upper() for method in document()["paths"][path].keys() - {"parameters"}}
+    allowed = there | ({"HEAD"} if "GET" in there else set())
+    asked = path.format(model="rides", version=server.facts["model"])
+
+    answers = {method: server.ask(asked, method=method) for method in METHODS - allowed}
+
+    assert {405} == {answer.status for answer in answers.values()}
+    assert {", ".join(sorted(allowed))} == {answer.headers.get("allow") for answer in answers.values()}
+    assert server.infer(rides()).status == 200
+
+
 def by_row(request: dict[str, Any]) -> dict[str, Any]:
     """Return V2's request as V1 words it."""
     columns = {item["name"]: item["data"] for item in request["inputs"]}

@@ -22,6 +22,7 @@ from headgate.serve.telemetry.meters import Meters
 MODEL = "/v2/models/{model}"
 VERSION = MODEL + "/versions/{version}"
 V1 = "/v1/models"
+PREDICT = ":predict"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -56,8 +57,8 @@ class Pages:
                 *(Route(path + "/infer", self.infer, methods=["POST"]) for path in (MODEL, VERSION)),
                 Route("/", self.alive),
                 Route(V1, self.models),
-                Route(V1 + "/{model}:predict", self.infer, methods=["POST"]),
-                Route(V1 + "/{model}", self.ready),
+                Route(V1 + "/{model}" + PREDICT, self.infer, methods=["POST"]),
+                Route(V1 + "/{model}", self.model_of_v1),
                 Route("/metrics", self.metrics),
                 Route("/labels", self.labels, methods=["POST"]),
                 *(Route(path, self.seen) for path in documents),
@@ -79,6 +80,12 @@ class Pages:
     async def alive(self, _request: Request) -> Response:
         """Answer as V1 asks whether a server lives."""
         return self.document({"status": "alive"})
+
+    async def model_of_v1(self, request: Request) -> Response:
+        """Answer as V1 asks whether a model is ready, but not where it asks for predictions."""
+        if request.path_params["model"].endswith(PREDICT):
+            raise HTTPException(405, headers={"Allow": "POST"})
+        return await self.ready(request)
 
     async def models(self, _request: Request) -> Response:
         """Answer as V1 asks for names."""
@@ -124,7 +131,10 @@ class Pages:
         status, detail = (err.status_code, err.detail) if isinstance(err, HTTPException) else (500, "")
         if status != 404 or not detail.startswith(("no model", "no version")):
             detail = f"{request.method} {quoted(request.url.path)} is not answered here"
-        return self.json(v2.error(detail), status)
+        answer = self.json(v2.error(detail), status)
+        if status == 405 and isinstance(err, HTTPException) and err.headers:
+            answer.headers["allow"] = ", ".join(sorted(err.headers["Allow"].split(", ")))
+        return answer
 
     def document(self, content: dict[str, str | bool | list[str]], status: int = 200) -> Response:
         return self.json(v2.ENCODER.encode(content), status)
