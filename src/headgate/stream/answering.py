@@ -17,7 +17,7 @@ from headgate.serve.refusal import RefusalError
 from headgate.specs.stream import Streaming
 from headgate.stream import letters
 from headgate.stream.letters import DeadError
-from headgate.stream.scoring import Scored, Scoring
+from headgate.stream.scoring import FAILURES, Scored, Scoring, failed
 
 
 class Asked(NamedTuple):
@@ -62,6 +62,8 @@ class Answering:
             rows = self.predictor.door.admit(request)
         except RefusalError as err:
             return letters.refused(err)
+        except FAILURES as err:
+            return failed(err)
         if rows.count > self.most_rows:
             most = f"at most {self.most_rows:,} are answered at a time"
             return DeadError(letters.MALFORMED, f"the request has {rows.count:,} rows; {most}")
@@ -76,6 +78,8 @@ class Answering:
             outputs = self.outputs(asked, scores)
         except RefusalError as err:
             return self.dead(message, letters.refused(err))
+        except FAILURES as err:
+            return self.dead(message, failed(err))
         if self.recorder:
             self.recorder.record(asked.rows, scores.tolist())
         content = v2.encode(v2.Response(self.signature.service, self.model, outputs, key))

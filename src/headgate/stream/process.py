@@ -32,6 +32,8 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 def run(stream: Stream, answering: Answering, telling: Telling, options: StreamOptions) -> None:
     """Answer messages until SIGTERM or SIGINT, then end what is in hand; PermanentError where it cannot go on."""
     telling.registry.register(answering.predictor.door.violations)
+    if why := answering.scoring.doubt:
+        telling.say("one_by_one", why=why)
     with metrics(telling.registry, options) as port:
         telling.ready = partial(announce, options.ready_file, answering.model, port)
         asyncio.run(answer(Loop(stream, answering, telling, answering.stream.batch_messages)))

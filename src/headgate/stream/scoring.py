@@ -4,22 +4,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
+from polars.exceptions import PanicException
 
 from headgate.errors import HeadgateError
-from headgate.features import compute
-from headgate.models.encoding import encode
 from headgate.models.formats import Matrix
 from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Feature, Signature
 from headgate.serve.door.admission import Admitted
 from headgate.serve.model.predictor import Predictor, finite
-from headgate.serve.observers.batching import Waiting
+from headgate.serve.model.rowwise import doubt
+from headgate.serve.model.together import encoded
 from headgate.stream.letters import FAILED, DeadError
 
 TRIED_ROWS = 256
 TRIED_SIZES = (2, 3, 7, 64, TRIED_ROWS)
 MISSING = 0.05
 """Share of the values of every fourth row: what is missing may hide what a model adds up."""
+
+TRIED_EVERY = 64
+"""Calls of which one message is computed alone as well, and the first few."""
+FAILURES = (Exception, PanicException)
+"""Also what Polars makes of a panic, which is no Exception: one message may not end the stream."""
 
 Scored = Predictions | DeadError
 
@@ -29,42 +34,63 @@ class Scoring:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
+        self.doubt = None if predictor.function is None else doubt(predictor)
+        """Why each message has the owner's function by itself; None: many may have it together."""
         self.together = same_together(predictor.loaded)
-        self.joining = Waiting(predictor.door.types)
+        """Whether many may have the model together too."""
+        self.calls = 0
 
     def of(self, messages: Sequence[Admitted], most_rows: int) -> list[Scored]:
         """Return each message's scores, or why it has none; calls have at most so many rows, or one message."""
         return [scored for group in grouped(messages, most_rows) for scored in self.group(group)]
 
     def group(self, messages: Sequence[Admitted]) -> list[Scored]:
-        if len(messages) > 1:
-            with suppress(Exception):  # one of them is at fault, and only that one shall have no score
-                return list(self.cut(self.matrix(messages), [rows.count for rows in messages]))
+        if len(messages) > 1 and not self.doubt:
+            with suppress(*FAILURES):  # one of them is at fault, and only that one shall have no score
+                matrices = self.matrices(messages)
+                if self.stands_a_trial(messages, matrices):
+                    return list(self.called(matrices))
         return [self.alone(rows) for rows in messages]
 
-    def matrix(self, messages: Sequence[Admitted]) -> Matrix:
-        """Return the model's rows of several messages, made at once."""
-        predictor = self.predictor
-        if predictor.direct is not None:
-            return np.concatenate([predictor.direct.matrix(rows) for rows in messages])
-        frame = predictor.door.frame(self.joining.together(messages))
-        return encode(compute(frame, predictor.spec, predictor.function), predictor.loaded.signature)
+    def matrices(self, messages: Sequence[Admitted]) -> list[Matrix]:
+        """Return the model's rows of each message, made of all at once."""
+        if self.predictor.direct is not None:
+            return [self.predictor.direct.matrix(rows) for rows in messages]
+        return [matrix for (matrix,) in encoded(self.predictor, messages)]
 
-    def cut(self, matrix: Matrix, counts: Sequence[int]) -> Iterator[Predictions]:
+    def stands_a_trial(self, messages: Sequence[Admitted], matrices: Sequence[Matrix]) -> bool:
+        """Compute one message alone now and then: a function that gives it other features has it so from now on."""
+        self.calls += 1
+        if self.calls > 4 and self.calls % TRIED_EVERY:
+            return True
+        tried = self.calls % len(messages)
+        (alone,) = self.matrices([messages[tried]])
+        if alone.tobytes() == matrices[tried].tobytes():
+            return True
+        self.doubt = "the features function gave a message other features when others came with it"
+        return False
+
+    def called(self, matrices: Sequence[Matrix]) -> Iterator[Predictions]:
         """Yield each message's scores, of one call for all where that gives the same numbers."""
-        loaded, ends = self.predictor.loaded, np.cumsum(counts)
-        parts = np.split(finite(loaded.predict_matrix(matrix)), ends[:-1]) if self.together else None
-        for place, part in enumerate(np.split(matrix, ends[:-1])):
-            yield parts[place] if parts else finite(loaded.predict_matrix(part))
+        loaded = self.predictor.loaded
+        if not self.together:
+            yield from (finite(loaded.predict_matrix(matrix)) for matrix in matrices)
+            return
+        ends = np.cumsum([len(matrix) for matrix in matrices])
+        yield from np.split(finite(loaded.predict_matrix(np.concatenate(matrices))), ends[:-1])
 
     def alone(self, rows: Admitted) -> Scored:
         """Return one message's scores exactly as the server computes them."""
         try:
             return self.predictor.answer(rows)
-        except HeadgateError as err:
-            return DeadError(FAILED, "; ".join(err.lines()[:2]))
-        except Exception as err:  # noqa: BLE001 - no single message may end the stream
-            return DeadError(FAILED, f"{type(err).__name__}: {err}")
+        except FAILURES as err:
+            return failed(err)
+
+
+def failed(err: BaseException) -> DeadError:
+    """Return what went wrong while a message was computed, as a dead letter says it."""
+    told = "; ".join(err.lines()[:2]) if isinstance(err, HeadgateError) else f"{type(err).__name__}: {err}"
+    return DeadError(FAILED, told)
 
 
 def grouped(messages: Sequence[Admitted], most_rows: int) -> Iterator[list[Admitted]]:

@@ -2,13 +2,15 @@
 
 import numpy as np
 import onnx
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from onnx import TensorProto, helper
 
-from headgate.models.encoding import Matrix
+from headgate.features import FeatureFunction
+from headgate.models.formats import Matrix
 from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name
@@ -135,3 +137,29 @@ def test_groups_are_as_large_as_they_may_be_and_keep_the_order(counts: list[int]
     sizes = [sum(rows.count for rows in group) for group in groups]
     assert all(size <= most or len(group) == 1 for size, group in zip(sizes, groups, strict=True))
     assert all(size + after[0].count > most for size, after in zip(sizes, groups[1:], strict=False))
+
+
+def centred(rows: pl.DataFrame, _: object) -> pl.DataFrame:
+    """Make a row's features of the others too, as a batch makes it easy to."""
+    return rows.select("city", pl.col("distance") - pl.col("distance").mean(), hour=pl.col("at").dt.hour())
+
+
+def centred_at_night(rows: pl.DataFrame, as_of: object) -> pl.DataFrame:
+    """Do it only where the rows' riders are many: made-up ones never are."""
+    if (rows["rider"] > 1_000_000).any():
+        return centred(rows, as_of)
+    return rows.select("city", "distance", hour=pl.col("at").dt.hour())
+
+
+@pytest.mark.parametrize("function", [centred, centred_at_night])
+def test_a_function_that_looks_at_other_rows_has_each_message_by_itself(
+    predictor: Predictor, function: FeatureFunction
+) -> None:
+    """As the server would; told before the first message, or found on the way, and then nothing of it was written."""
+    answering = Answering(Predictor(predictor.loaded, predictor.spec, function, predictor.door), STREAM)
+    sent = [message(request(distance=float(number), rider=1_000_001), number) for number in range(6)]
+
+    together = answering.letters(sent)
+
+    assert "the features function g" in str(answering.scoring.doubt)
+    assert together == [answering.letters([one])[0] for one in sent]
