@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from headgate.errors import PermanentError
+from headgate.models.few import FEW, encode_few
 from headgate.models.formats import Matrix
 from headgate.models.signature import Feature, Signature
 from headgate.names import did_you_mean
@@ -61,6 +62,13 @@ def encode(features: pl.DataFrame, signature: Signature) -> Matrix:
 
     Booleans are 0 and 1, times days since 1970, durations days, categories their codes.
     """
+    if features.height <= FEW and (few := encode_few(features, signature)) is not None:
+        return few
+    return encode_by_query(features, signature)
+
+
+def encode_by_query(features: pl.DataFrame, signature: Signature) -> Matrix:
+    """Return what `encode` does, of any kinds and however many rows; PermanentError names a feature that is missing."""
     schema = features.schema  # made anew each time it is asked for: a thousand columns would ask a thousand times
     expressions = tuple(expression(feature, schema, signature.service) for feature in signature.features)
     matrix = np.array(features.select(expressions).to_numpy(), dtype=np.float32, order="C")

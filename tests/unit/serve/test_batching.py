@@ -225,6 +225,9 @@ def test_an_optional_input_that_only_some_send_is_null_for_the_others(app: App) 
         def offer(self, rows: Any, scores: Any) -> None:
             seen.append((len(scores), sorted(rows.columns)))
 
+        def fold(self, pause: Any) -> None:
+            pass
+
     app.served.background.observers = (Looking(),)  # type: ignore[assignment]
     with_member = {**rides(2), "inputs": [*rides(2)["inputs"], member([True, None])]}
     bodies = [rides(), with_member, rides(3)]
