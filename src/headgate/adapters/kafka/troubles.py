@@ -58,7 +58,8 @@ class Troubles:
     def missing(self, topics: list[str], *, for_good: bool) -> PermanentError | TransientError:
         """Return the error of topics that the brokers do not show: those that were there may come back."""
         user = f" to user {self.stream.sasl.user!r}" if self.stream.sasl else ""
-        commands = "; ".join(f"kafka-topics.sh --create --topic {topic}" for topic in topics)
+        make = f"kafka-topics.sh --bootstrap-server {self.stream.brokers[0]} --create --topic"
+        commands = "; ".join(f"{make} {topic}" for topic in topics)
         return (PermanentError if for_good else TransientError)(
             f"the brokers show no topic {', '.join(map(repr, topics))}{user}",
             next_step=f"{commands}; or let this client describe what is there",
