@@ -9,7 +9,7 @@ import pytest
 import headgate.adapters.looks
 import headgate.cli.propose
 import headgate.cli.track
-import headgate.drift.reference
+import headgate.drift.kept
 import headgate.models.package
 import headgate.records.change
 import headgate.records.live

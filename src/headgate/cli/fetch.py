@@ -10,6 +10,8 @@ import typer
 from headgate.adapters.durable import remove, replace_file
 from headgate.adapters.files import FileStore
 from headgate.cli.exchange import say
+from headgate.drift.place import BESIDE
+from headgate.drift.place import uri as reference_uri
 from headgate.errors import HeadgateError, PermanentError, UsageError, speaking
 from headgate.models import package
 from headgate.names import Digest, Uri, digest, short
@@ -17,6 +19,8 @@ from headgate.ports import Store
 from headgate.records.codec import decode
 from headgate.records.model import ServiceCode, code_uri
 from headgate.second import proven
+from headgate.specs.reading import read
+from headgate.specs.service import Service
 
 app = typer.Typer(add_completion=False)
 
@@ -60,7 +64,7 @@ def fetch(
 
 
 def bring(uri: str, folder: Path, verdict: str | None, champion: str | None) -> None:
-    """Fetch a model, and its code where the URI names it; first its verdict, where one is asked for."""
+    """Fetch a model, and its code and drift reference where the URI names it; first its verdict, where asked for."""
     found = PLACE.fullmatch(uri)
     if found is None:
         raise UsageError(
@@ -80,6 +84,7 @@ def bring(uri: str, folder: Path, verdict: str | None, champion: str | None) -> 
             fetch_model(store, Uri(found["model"]), sha256, folder)
             if code:
                 fetch_code(store, found["service"], Digest(code), folder / SERVICE)
+                fetch_reference(store, sha256, folder)
         finally:
             remove(cache)
     say(f"model {short(sha256)}" + (f" with code {short(code)}" if code else "") + f" in {folder}")
@@ -102,6 +107,18 @@ def fetch_model(store: Store, uri: Uri, sha256: Digest, folder: Path) -> None:
     for name in (*names, package.MANIFEST):
         replace_file(folder / name, (kept / name).read_bytes())
     package.verify(folder, sha256)
+
+
+def fetch_reference(store: Store, sha256: Digest, folder: Path) -> None:
+    """Bring the model's drift reference, in whose bins the server counts: without it the server counts in others."""
+    if (folder / BESIDE).exists():
+        return
+    try:
+        content = store.get(reference_uri(read(folder / SERVICE / SPEC, Service), sha256))
+    except HeadgateError as err:
+        sys.stderr.write("\n".join(["no drift reference comes along", *err.lines()]) + "\n")
+    else:
+        replace_file(folder / BESIDE, content)
 
 
 def holds(folder: Path, sha256: Digest) -> bool:

@@ -16,7 +16,7 @@ from headgate.cli.standing import Standing
 from headgate.cli.wiring import Project
 from headgate.contract.times import event_times, inside
 from headgate.drift import performance
-from headgate.drift.reference import Reference
+from headgate.drift.kept import Reference
 from headgate.drift.report import report, signals
 from headgate.join import join
 from headgate.models.loading import Loaded, load

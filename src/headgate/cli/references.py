@@ -6,7 +6,9 @@ from headgate import features
 from headgate.adapters.datasets import read_kept
 from headgate.cli.wiring import Project
 from headgate.contract.times import event_times
-from headgate.drift.reference import Reference, build, uri
+from headgate.drift.kept import Reference
+from headgate.drift.place import uri
+from headgate.drift.reference import build
 from headgate.models.loading import Loaded, load
 from headgate.records.codec import decode, encode
 from headgate.records.model import Model

@@ -24,7 +24,12 @@ def serve(
     ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Written once requests are answered.")] = None,
     log_dir: Annotated[Path | None, typer.Option("--log-dir", help="Where predictions are logged.")] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", help="The model's drift reference: /sketch counts in its bins.")
+        Path | None,
+        typer.Option(
+            "--reference",
+            help="The model's drift reference: /sketch counts in its bins.",
+            show_default="drift-reference.json of its folder",
+        ),
     ] = None,
     shadow_model: Annotated[
         Path | None, typer.Option("--shadow-model", help="A second package: sees requests, answers nobody.")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from headgate.contract.times import as_naive_utc
 from headgate.drift.columns import profile_like, shares
+from headgate.drift.kept import Null
 from headgate.errors import PermanentError
-from headgate.records.codec import Part
 from headgate.stats.distances import METHODS, distance
 from headgate.stats.profile import Numbers, Profile, cells
 
@@ -22,16 +22,6 @@ FEWEST_BLOCKS = 2
 """With fewer there is nothing to compare a block with."""
 WHOLE = 0.8
 """Share of its length that the oldest block must span: a week of one row a day spans six days."""
-
-
-class Null(Part, frozen=True, kw_only=True):
-    """The largest that blocks of the reference differ from the rest of it."""
-
-    blocks: int
-    distances: dict[str, float] = msgspec.field(default_factory=dict)
-    """By method."""
-    shares: dict[str, float] = msgspec.field(default_factory=dict)
-    """Largest change of the missing, infinite and unseen share."""
 
 
 def codes(rows: int, times: pl.Series | None, length: timedelta, min_rows: int) -> Codes:

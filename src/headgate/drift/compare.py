@@ -7,7 +7,7 @@ import polars as pl
 
 from headgate.drift.blocks import FEWEST_BLOCKS
 from headgate.drift.columns import kind_of, profile_like, shares
-from headgate.drift.reference import ColumnReference
+from headgate.drift.kept import ColumnReference
 from headgate.records.live import ColumnDrift
 from headgate.specs.drift import Drift
 from headgate.stats.distances import chance_limit, distance

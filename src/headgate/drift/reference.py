@@ -1,43 +1,18 @@
 """What a window is compared with: the champion's training features and its scores on rows it never saw."""
 
-import msgspec
 import polars as pl
 from numpy.typing import ArrayLike
 
-from headgate.drift.blocks import Null, codes, null_of, wider
+from headgate.drift.blocks import codes, null_of, wider
 from headgate.drift.columns import numbers_profile, profile, profile_like, scores_frame
-from headgate.names import Digest, DigestField, NameField, Uri, short
-from headgate.records.codec import Part, Record, digest_of
+from headgate.drift.kept import ColumnReference, Null, Reference
+from headgate.names import Digest
 from headgate.specs.reading import show_duration
 from headgate.specs.service import Service
 from headgate.stats.profile import Profile
 
 Answers = tuple[pl.DataFrame, pl.Series | None]
 """A model's answers as columns, and their event times."""
-
-
-class ColumnReference(Part, frozen=True, kw_only=True):
-    """One column: its profile, and how far its own blocks are from one another."""
-
-    name: str
-    profile: Profile
-    null: Null
-    is_score: bool = False
-    expected: bool = False
-    """A calendar column or an id: it moves with time, by its nature."""
-
-
-class Reference(Record, frozen=True, kw_only=True, tag="drift-reference/1"):
-    """All columns' profiles, small enough to keep beside the model (about 1 KB a column)."""
-
-    service: NameField
-    model: DigestField
-    block: str
-    """Length of a block and of the windows it judges, ISO 8601."""
-    rows: int
-    columns: tuple[ColumnReference, ...]
-    left_out: tuple[str, ...] = ()
-    """Features that are neither numbers nor categories."""
 
 
 def build(
@@ -71,19 +46,6 @@ def build(
         columns=kept,
         left_out=tuple(sorted(set(features.columns) - {one.name for one in kept if not one.is_score})),
     )
-
-
-def uri(spec: Service, model: Digest) -> Uri:
-    """Return where the reference of a model is kept; under other settings that it depends on there is another one."""
-    settings = {
-        "window": show_duration(spec.drift.window),
-        "min_rows": spec.drift.min_rows,
-        "time": spec.data.time,
-        "id": spec.data.id,
-        "roles": spec.data.roles,
-    }
-    named = digest_of(msgspec.json.encode(settings, order="deterministic"))
-    return Uri(f"drift-references/{spec.service}/{model}/{show_duration(spec.drift.window)}-{short(named)}.json")
 
 
 def _column(column: pl.Series, times: pl.Series | None, spec: Service) -> ColumnReference | None:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from headgate.drift.columns import scores_frame
 from headgate.drift.compare import Outcome, compare, too_few
-from headgate.drift.reference import Reference
+from headgate.drift.kept import Reference
 from headgate.names import Name
 from headgate.records.codec import digest
 from headgate.records.dataset import Window

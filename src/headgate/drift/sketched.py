@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from headgate.drift.compare import answer, judge, too_few
-from headgate.drift.reference import ColumnReference, Reference
+from headgate.drift.kept import ColumnReference, Reference
 from headgate.drift.report import outcome
 from headgate.drift.sketch import Sketch, SketchDay, within
 from headgate.errors import PermanentError

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.cli import references
 from headgate.cli.wiring import open_project
-from headgate.drift.reference import uri
+from headgate.drift.place import uri
 from headgate.drift.sketch import Sketch
 from headgate.models.loading import load
 from headgate.records.codec import decode, encode

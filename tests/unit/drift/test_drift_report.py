@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes, series
 
-from headgate.drift.reference import Reference, build, uri
+from headgate.drift.kept import Reference
+from headgate.drift.place import uri
+from headgate.drift.reference import build
 from headgate.drift.report import report, signals
 from headgate.records.codec import decode, digest, encode
 from headgate.records.live import ColumnDrift, DriftReport

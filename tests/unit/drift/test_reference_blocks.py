@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.drift.blocks import PARTIAL, Null, codes, null_of, wider, without
+from headgate.drift.blocks import PARTIAL, codes, null_of, wider, without
 from headgate.drift.columns import profile, profile_like
+from headgate.drift.kept import Null
 from headgate.stats.distances import distance
 from headgate.stats.profile import merge
 from unit.drift.weather import times

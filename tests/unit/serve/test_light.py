@@ -6,9 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+from headgate.drift.kept import Reference
+from headgate.drift.place import BESIDE
 from headgate.models import package
 from headgate.models.signature import Feature, Signature
-from headgate.names import Name
+from headgate.names import Digest, Name
+from headgate.records.codec import digest, encode
 from unit.serve.running import Running, end, network, ready, rides, world
 
 PROGRAM = """
@@ -34,6 +37,8 @@ def test_a_server_of_a_plain_model_imports_nothing_heavy(tmp_path: Path) -> None
     options = made.options(
         model=tmp_path / "plain", sha256=package.write(tmp_path / "plain", network("binary"), signature, {})
     )
+    reference = Reference(service=Name("rides"), model=Digest(options.sha256), block="P7D", rows=0, columns=())
+    (tmp_path / "plain" / BESIDE).write_bytes(encode(reference))
     words = ["--model", options.model, "--sha256", options.sha256, "--service-file", options.service_file]
     words += ["--port", 0, "--ready-file", options.ready_file, "--log-dir", options.log_dir]
     command = [sys.executable, "-c", PROGRAM, "serve", *map(str, words)]
@@ -43,6 +48,7 @@ def test_a_server_of_a_plain_model_imports_nothing_heavy(tmp_path: Path) -> None
 
         assert server.infer(rides(2)).status == 200
         until_counted(server, 2)
+        assert server.ask("/sketch").json["reference"] == digest(reference)
         assert server.ask("/metrics").status == 200
         server.connections[0].close()
         process.send_signal(signal.SIGTERM)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.drift.reference import Reference
+from headgate.drift.kept import Reference
 from headgate.drift.sketch import Sketch
 from headgate.names import Name
 from headgate.records.codec import decode, encode

@@ -21,6 +21,7 @@ from headgate.drift import report as drift_report
 from headgate.drift import sketch as drift_sketch
 from headgate.drift import sketched
 from headgate.drift.columns import profile_like, scores_frame
+from headgate.drift.kept import Reference
 from headgate.drift.sketch import Sketch, SketchDay, merge
 from headgate.errors import PermanentError
 from headgate.names import Name
@@ -158,7 +159,7 @@ def training(bench: Bench) -> tuple[pl.DataFrame, pl.Series, np.ndarray]:
 
 def test_a_sketch_in_other_bins_is_not_compared() -> None:
     """Nor is a window of hours, which it did not count."""
-    reference = drift_reference.Reference(service=Name("rides"), model="a" * 64, block="P1D", rows=0, columns=())
+    reference = Reference(service=Name("rides"), model="a" * 64, block="P1D", rows=0, columns=())
     sketch = Sketch(service=Name("rides"), model="a" * 64, days=())
     policy = Drift(min_rows=20)
     noon = Window(start=datetime(2024, 5, 1, 12, tzinfo=UTC), end=datetime(2024, 5, 2, tzinfo=UTC))

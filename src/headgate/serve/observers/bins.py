@@ -1,16 +1,13 @@
 """In which bins are a server's rows counted? Its model's drift reference knows; else the contract gives some."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headgate.drift.kept import Reference
 from headgate.models.signature import Feature, Signature
 from headgate.specs.contract import Column, Contract
 from headgate.stats.profile import Categories, Numbers, Profile
-
-if TYPE_CHECKING:  # comparing needs scipy, counting does not: it would take a fifth of a server's start
-    from headgate.drift.reference import Reference
 
 MOST_COLUMNS = 100
 """Features beyond these are not sketched: a sketch is a few kilobytes, whatever the model."""
@@ -22,7 +19,7 @@ DECADES = range(-6, 10)
 Bins = Mapping[str, Profile]
 
 
-def of_reference(reference: "Reference") -> Bins:
+def of_reference(reference: Reference) -> Bins:
     """Return the reference's own bins, empty."""
     return {column.name: emptied(column.profile) for column in reference.columns[:MOST_COLUMNS]}
 

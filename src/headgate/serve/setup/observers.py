@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from headgate.drift.kept import Reference
 from headgate.errors import HeadgateError, PermanentError
 from headgate.models.loading import load
 from headgate.names import digest, short
-from headgate.records.codec import decode, encode
 from headgate.records.codec import digest as digest_of
+from headgate.records.codec import encode
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.model.warming import warm_up
 from headgate.serve.observers import bins
@@ -23,7 +24,6 @@ from headgate.serve.telemetry.sketch_metrics import SketchMetrics
 from headgate.specs.contract import Contract
 
 if TYPE_CHECKING:
-    from headgate.drift.reference import Reference
     from headgate.serve.shadow.mirroring import Shadow
     from headgate.serve.shadow.pairs import PairLog
 
@@ -49,7 +49,7 @@ def observe(
     contract: Contract,
     meters: Meters,
     *,
-    reference: Path | None,
+    reference: Reference | None,
     shadow: ShadowOptions | None,
     price_per_hour: float | None,
 ) -> tuple[Background, Documents]:
@@ -101,27 +101,8 @@ def log_of(folder: Path, shadow: Predictor, champion: Predictor) -> "PairLog":
     return PairLog(folder, head, champion.spec)
 
 
-def sketching_of(predictor: Predictor, contract: Contract, reference: Path | None) -> Sketching:
-    """Return what counts answered rows, in the reference's bins where there is one of this model."""
-    loaded = predictor.loaded
+def sketching_of(predictor: Predictor, contract: Contract, reference: Reference | None) -> Sketching:
+    """Return what counts answered rows, in the reference's bins where there is one."""
     if reference is None:
-        return Sketching(predictor, bins.of_contract(loaded.signature, contract))
-    known = reference_in(reference)
-    if known.model != loaded.sha256:
-        raise PermanentError(
-            f"{str(reference)!r} is the drift reference of model {short(known.model)}, and {short(loaded.sha256)} "
-            "is served",
-            next_step="give --reference the file of the served model, or leave it out",
-        )
-    return Sketching(predictor, bins.of_reference(known), digest_of(known))
-
-
-def reference_in(file: Path) -> "Reference":
-    """Return the drift reference in a file."""
-    from headgate.drift.reference import Reference  # noqa: PLC0415 - brings scipy, which most servers do without
-
-    try:
-        content = file.read_bytes()
-    except OSError as err:
-        raise PermanentError(f"no drift reference {str(file)!r}: {err.strerror}") from err
-    return decode(content, Reference, f"drift reference {str(file)!r}")
+        return Sketching(predictor, bins.of_contract(predictor.loaded.signature, contract))
+    return Sketching(predictor, bins.of_reference(reference), digest_of(reference))

@@ -29,7 +29,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_dir: Path | None = None
     """Where predictions are logged; none: they are not."""
     reference: Path | None = None
-    """The model's drift reference, in whose bins answered rows are counted; none: in bins made from the contract."""
+    """The model's drift reference, in whose bins answered rows are counted; none: the one in the model's folder, and
+    where there is none in bins made from the contract."""
     shadow: ShadowOptions | None = None
     experiment: ExperimentOptions | None = None
     price_per_hour: float | None = None

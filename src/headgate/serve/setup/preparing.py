@@ -20,6 +20,7 @@ from headgate.serve.setup.experiment import LogOptions, divided
 from headgate.serve.setup.faults import FaultPlan
 from headgate.serve.setup.observers import observe
 from headgate.serve.setup.options import ServeOptions
+from headgate.serve.setup.reference import reference_of
 from headgate.serve.setup.served import Served
 from headgate.serve.telemetry.meters import Meters
 from headgate.specs.contract import Contract
@@ -52,7 +53,7 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         predictor,
         contract,
         meters,
-        reference=options.reference,
+        reference=reference_of(sha256, options.model, options.reference),
         shadow=options.shadow,
         price_per_hour=options.price_per_hour,
     )
