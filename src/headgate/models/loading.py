@@ -63,6 +63,16 @@ class Loaded:
         values, width = np.asarray(found, dtype=np.float64), len(self.signature.features) + 1
         return values.reshape(len(matrix), values.size // max(1, len(matrix) * width) or 1, width)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether another process answers: it may be away, and waiting for it takes time."""
+        return self.format == "v2"
+
+    def check(self) -> None:
+        """Raise an error that says why the model cannot answer now, where it is another process's."""
+        if self.is_remote:
+            self._raw.check()  # type: ignore[attr-defined]  # only this format's model has it
+
     def _run(self, matrix: Matrix) -> Predictions:
         return shaped(self._raw(matrix), len(matrix), self.signature)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Format = Literal["onnx", "lightgbm", "xgboost", "skops", "mlflow"]
+Format = Literal["onnx", "lightgbm", "xgboost", "skops", "mlflow", "v2"]
 
 FILES: dict[Format, str] = {
     "onnx": "model.onnx",
@@ -12,6 +12,7 @@ FILES: dict[Format, str] = {
     "xgboost": "model.ubj",
     "skops": "model.skops",
     "mlflow": "MLmodel",
+    "v2": "predictor.json",
 }
 """The file of a package that each format begins with."""
 

@@ -24,7 +24,7 @@ from headgate.records.dataset import DatasetRef
 from headgate.records.model import Model, Trial
 from headgate.specs.service import Search, Service
 from headgate.stats.metrics import Undefined, score
-from headgate.train.packing import packed, predictor
+from headgate.train.packing import packed, predictor, remembering
 from headgate.train.parity import parity
 from headgate.train.sample import Sample, labelled, sample
 from headgate.train.search import Found, leading, search
@@ -72,15 +72,16 @@ def fit(
         made = packed(model, signature)
         loaded = trial_of(made, signature)
         differ = parity(model, loaded, check)
+        predictions = loaded.predict_matrix(check.x)
     return Fitted(
-        packed=made,
+        packed=remembering(made, check.x, predictions),
         signature=signature,
         trainer=by.name,
         params=found.params,
         seed=spec.train.seed,
         trials=found.trials,
         metric=leading(spec),
-        tune_score=scored(spec, check, loaded.predict_matrix(check.x)),
+        tune_score=scored(spec, check, predictions),
         parity=differ,
         train_rows=len(learn),
         tune_rows=len(check),

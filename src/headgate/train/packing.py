@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.errors import PermanentError
-from headgate.models import mlflow, saved
+from headgate.models import mlflow, saved, v2
 from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.models.packed import Packed, onnx_packed
@@ -24,6 +24,11 @@ def packed(model: Any, signature: Signature) -> Packed:
     if not native.is_booster(model):
         convert.check_fitted(model, signature)
     return native.packed(model)
+
+
+def remembering(made: Packed, matrix: Matrix, predictions: Predictions) -> Packed:
+    """Return a model's files; one that an image answers for is kept with some of its answers."""
+    return v2.with_golden(made, matrix, predictions) if made.format == "v2" else made
 
 
 def predictor(model: Any, signature: Signature) -> Estimate | None:

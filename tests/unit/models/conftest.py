@@ -1,6 +1,14 @@
-"""Makes `makings` importable for the tests beside it."""
+"""An owner's predictor that answers where the environment says."""
 
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
-sys.path.append(str(Path(__file__).parent))
+import pytest
+
+from fakes.predictor import Predictor, answering
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictor]:
+    with answering() as one:
+        monkeypatch.setenv("HEADGATE_PREDICTOR", one.address)
+        yield one
