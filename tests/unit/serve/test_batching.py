@@ -20,6 +20,7 @@ from headgate.serve.http.batching import BATCH_ROWS, SMALL_ROWS, Batching
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.setup.preparing import prepare
 from unit.serve.running import World, changed, rides, world
+from unit.serve.second import second
 
 V2 = "/v2/models/rides/infer"
 V1 = "/v1/models/rides:predict"
@@ -107,11 +108,19 @@ def test_a_panic_of_polars_is_one_requests_failure(app: App) -> None:
     assert [answer.code for answer in found] == [200, 500, 200]
 
 
-def test_a_score_that_is_no_number_fails_alone(app: App) -> None:
+def test_a_score_that_is_no_number_fails_alone(tmp_path: Path) -> None:
     """The model is asked request by request: what it says of one says nothing of another."""
-    bodies = [rides(), changed(rides(), "distance", data=[1e300]), changed(rides(), "distance", data=[-1e308]), rides()]
+    made = world(tmp_path, "regression")
+    model, sha256 = second(made, task="regression", turn=1e37)
+    options = made.options(model=model, sha256=sha256, log_dir=None)
+    app = App(prepare(options, sha256), options.limits)
+    bodies = [rides(), changed(rides(), "distance", data=[1e5]), rides(2), changed(rides(), "distance", data=[1e3])]
 
-    assert together(app, bodies) == one_by_one(app, bodies)
+    found = together(app, bodies)
+
+    assert [answer.code for answer in found] == [200, 500, 200, 200]
+    assert found == one_by_one(app, bodies)
+    assert batching_of(app).requests == 4
 
 
 def test_an_output_that_nobody_has_is_refused_alone(app: App) -> None:
