@@ -192,6 +192,31 @@ def test_messages_may_come_compressed(made: World, broker: Broker) -> None:
     assert_all_answered(made, topics)
 
 
+def test_messages_of_a_transaction_are_answered_once_it_is_committed_and_never_when_it_is_not(
+    made: World, broker: Broker
+) -> None:
+    """What a producer took back was never asked."""
+    topics = Topics(broker)
+
+    async def send() -> None:
+        settings = {"bootstrap_servers": broker.address, "transactional_id": topics.stream.group}
+        async with AIOKafkaProducer(**settings) as producer:
+            async with producer.transaction():
+                await producer.send(topics.stream.requests, request("kept"))
+            await producer.begin_transaction()
+            await producer.send_and_wait(topics.stream.requests, request("taken back"))
+            await producer.abort_transaction()
+
+    asyncio.run(send())
+    topics.send(request("plain"))
+    with streaming(made, topics.stream) as process:
+        process.wait_ready()
+        wait_for(lambda: process.metric("headgate_stream_messages_total") == 2, why=lambda: process.said)
+        wait_for(lambda: process.metric("headgate_stream_lag") == 0, why=lambda: process.said)
+
+    assert [b"kept", b"plain"] == [one.key for one in topics.read(topics.stream.answers)]
+
+
 def test_messages_that_retention_took_unread_are_counted_and_told(made: World, broker: Broker) -> None:
     """A stream that was away for longer than the topic keeps messages cannot answer them, and does not hide it."""
     topics = Topics(broker)

@@ -56,6 +56,7 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
                 group_id=self.group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                isolation_level="read_committed",
                 session_timeout_ms=ms(SESSION_SECONDS),
                 heartbeat_interval_ms=ms(SESSION_SECONDS / 5),
                 **self.access,
