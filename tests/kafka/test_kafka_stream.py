@@ -176,6 +176,19 @@ def test_messages_longer_than_a_topic_takes_stop_nobody(made: World, broker: Bro
     assert kinds["1"]["headgate-cut"] == b"%d" % (3 << 20)
 
 
+def test_a_flood_of_answers_that_are_too_long_is_told_of_without_trying_each(made: World, broker: Broker) -> None:
+    """What a topic once refused it is not asked again; those that fit are answered among them."""
+    topics = Topics(broker, answers={"max.message.bytes": "4000"})
+    topics.send(*[request(f"r{number}", count=250 if number % 3 else 1) for number in range(300)])
+
+    with streaming(made, topics.stream) as process:
+        wait_for(lambda: topics.committed() == 300, why=lambda: process.said)
+        assert process.events.count("stream_away") == 0
+
+    assert 100 == len({one.key for one in topics.read(topics.stream.answers)})
+    assert 200 == len({one.key for one in topics.read(topics.stream.dead_letters)})
+
+
 def test_messages_may_come_compressed(made: World, broker: Broker) -> None:
     """In each of the ways that producers know."""
     topics = Topics(broker)

@@ -5,31 +5,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
+from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 from aiokafka.abc import ConsumerRebalanceListener
 
 from headgate.adapters.kafka.access import access
+from headgate.adapters.kafka.stopping import stop
 from headgate.adapters.kafka.troubles import Troubles
+from headgate.adapters.kafka.writing import REQUEST_SECONDS, Writer
 from headgate.ports import Letter, Message
 from headgate.specs.stream import Streaming
 
-REQUEST_SECONDS = 10.0
-"""A broker's patience for one request; then the topics are opened anew."""
-GIVE_SECONDS = 20.0
-"""Letters that are not acknowledged within this are given again, by a new producer."""
-LEAVE_SECONDS = 3.0
 HAND_SECONDS = 6.0
 """A rebalance waits so long for what is in hand to be committed, and is then answered twice; sessions last longer."""
 SESSION_SECONDS = 10.0
 REBALANCE_SECONDS = 25.0
 """A rebalance that takes longer is begun anew."""
-LONGEST_BYTES = 64 << 20
-"""Of a letter; a shorter limit is the topic's own."""
 
 MOVED = (errors.CommitFailedError, errors.IllegalStateError)
 """A rebalance came between: whoever has the partition now begins at its last commit."""
-OUT_OF_ORDER = (errors.MessageSizeTooLargeError, errors.OutOfOrderSequenceNumber, errors.ProducerFenced)
-"""What letters after one that is too long fail with, in the same partition."""
 
 
 class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
@@ -39,9 +32,9 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
         self.stream = stream
         self.group = group
         self.access = access(stream)
+        self.writer = Writer(self.access)
         self.troubles = Troubles(stream, group)
         self.consumer: Any = None
-        self.producer: Any = None
         self.in_hand = asyncio.Lock()
         """Held from what is taken to its commit: a rebalance waits for it."""
         self.gone = 0
@@ -51,6 +44,7 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
     async def open(self) -> None:
         """Join the group; PermanentError names a topic that is not there, and what may not be done."""
         self.troubles.overheard.forget()
+        self.writer.refused.clear()  # a limit may have been raised meanwhile
         with self.troubles.told("reach the brokers"):
             self.consumer = AIOKafkaConsumer(
                 group_id=self.group,
@@ -64,21 +58,8 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
             )
             await self.consumer.start()
             self.refuse_missing(await self.consumer.topics())
-            await self.renew()
+            await self.writer.open()
             self.consumer.subscribe([self.stream.requests], listener=self)
-
-    async def renew(self) -> None:
-        """Begin a producer anew; an earlier one is forgotten."""
-        await stop(self.producer)
-        self.producer = AIOKafkaProducer(
-            enable_idempotence=True,
-            acks="all",
-            max_request_size=LONGEST_BYTES,
-            linger_ms=0,
-            **self.access,
-            request_timeout_ms=ms(REQUEST_SECONDS),
-        )
-        await self.producer.start()
 
     def refuse_missing(self, topics: Sequence[str]) -> None:
         wanted = (self.stream.requests, self.stream.answers, self.stream.dead_letters)
@@ -100,31 +81,7 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
     async def give(self, letters: Sequence[Letter]) -> frozenset[int]:
         """Return once every letter is acknowledged by all replicas, but for those too long for their topic."""
         with self.troubles.told("write answers"):
-            async with asyncio.timeout(GIVE_SECONDS):
-                results = await asyncio.gather(*[self.send(letter) for letter in letters], return_exceptions=True)
-                if not any(isinstance(result, errors.MessageSizeTooLargeError) for result in results):
-                    raise_first(results)
-                    return frozenset()
-                return await self.one_by_one(letters, results)
-
-    async def one_by_one(self, letters: Sequence[Letter], results: Sequence[Any]) -> frozenset[int]:
-        """Give the letters again that failed beside one that is too long; the brokers refuse whole batches."""
-        raise_first([result for result in results if not isinstance(result, OUT_OF_ORDER)])
-        long = set()
-        await self.renew()
-        for place, result in enumerate(results):
-            if isinstance(result, BaseException):
-                try:
-                    await self.send(letters[place])
-                except errors.MessageSizeTooLargeError:
-                    long.add(place)
-                    await self.renew()  # the refused one had taken a number, and the next would be out of order
-        return frozenset(long)
-
-    async def send(self, letter: Letter) -> None:
-        await self.producer.send_and_wait(
-            letter.topic, value=letter.value, key=letter.key, headers=list(letter.headers)
-        )
+            return await self.writer.give(letters)
 
     async def commit(self, messages: Sequence[Message]) -> None:
         """Commit what was answered; a partition that went to another process meanwhile is answered there once more."""
@@ -154,8 +111,8 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
     async def close(self) -> None:
         """Leave the group, as far as the brokers can be told."""
         self.put_down()
-        consumer, producer, self.consumer, self.producer = self.consumer, self.producer, None, None
-        await stop(producer)
+        consumer, self.consumer = self.consumer, None
+        await self.writer.close()
         await stop(consumer)
 
     async def on_partitions_revoked(self, revoked: Sequence[Any]) -> None:
@@ -180,24 +137,6 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
 
 def message_of(record: Any) -> Message:
     return Message(record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
-
-
-def raise_first(results: Sequence[Any]) -> None:
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-
-
-async def stop(client: Any) -> None:
-    """Stop a producer or consumer, for as long as the brokers hear of it.
-
-    In a task of its own: the library cancels its own tasks on the way, and lets that out.
-    """
-    if client is not None:
-        stopping = asyncio.create_task(client.stop())
-        await asyncio.wait({stopping}, timeout=LEAVE_SECONDS)
-        stopping.cancel()
-        await asyncio.gather(stopping, return_exceptions=True)
 
 
 def ms(seconds: float) -> int:
