@@ -1,9 +1,10 @@
 """An owner's predictor over V2, as small as one can be written: one model of a few numbers, and it can be spoiled."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -29,12 +30,20 @@ class Predictor(ThreadingHTTPServer):
 
     def __init__(self, port: int = 0) -> None:
         self.connections = 0
+        self.open: set[socket.socket] = set()
         self.asked: list[int] = []
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def hang_up(self) -> None:
+        """Answer nobody any more."""
+        self.server_close()
+        for connection in tuple(self.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def predicted(self, x: NDArray[Any]) -> NDArray[Any]:
         made = np.nan_to_num(x.astype(np.float64)) @ np.array(self.weights)
@@ -50,7 +59,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         self.server.connections += 1
+        self.server.open.add(self.request)
         super().setup()
+
+    def finish(self) -> None:
+        self.server.open.discard(self.request)
+        super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
         """Say nothing."""
@@ -113,7 +127,7 @@ def read(body: bytes, length: str | None) -> tuple[NDArray[Any], bool]:
 
 @contextmanager
 def answering(port: int = 0) -> Iterator[Predictor]:
-    """Give a predictor that runs; it is gone afterwards, its connections too once they are used."""
+    """Give a predictor that runs; it is gone afterwards, its connections too."""
     server = Predictor(port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -122,4 +136,4 @@ def answering(port: int = 0) -> Iterator[Predictor]:
     finally:
         server.shutdown()
         thread.join()
-        server.server_close()
+        server.hang_up()

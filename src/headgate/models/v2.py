@@ -223,7 +223,8 @@ def refuse_status(reply: Reply, address: Address, path: str) -> None:
         )
     if reply.status in PASSING:
         raise away(address, f"{path} got {reply.status}: {told(reply.body)}")
-    raise PermanentError(f"the predictor at {address} answered {path} with {reply.status}: {told(reply.body)}")
+    refusal = PermanentError(f"the predictor at {address} answered {path} with {reply.status}: {told(reply.body)}")
+    raise refusal from ValueError(f"HTTP {reply.status}")  # of these rows, it may be: others may well be answered
 
 
 def told(body: bytes) -> str:

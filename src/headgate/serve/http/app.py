@@ -22,13 +22,14 @@ from headgate.serve.http.answer import Answer, Headers, about, how_to_go_on
 from headgate.serve.http.pages import Pages
 from headgate.serve.http.paths import dialects_of, for_headers
 from headgate.serve.http.places import Places
+from headgate.serve.http.remote import refusal_of, takes_requests, threads_for
 from headgate.serve.http.said import Said
 from headgate.serve.model.optional_outputs import extra_outputs, optional
 from headgate.serve.model.predictor import outputs_of
 from headgate.serve.protocols import binary, v2
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.refusal import RefusalError
-from headgate.serve.setup.faults import DELAY, FAIL
+from headgate.serve.setup.faults import DELAY, FAIL, SpoiledError
 from headgate.serve.setup.served import Served
 from headgate.serve.telemetry.batching import BatchMetrics
 
@@ -52,7 +53,8 @@ class App:
         self.optional = optional(self.signature)
         self.dialects = dialects_of(self.service, self.version, served.door, limits.rows)
         self.rate = Rate(limits.client_rate) if limits.client_rate else None
-        plain = served.faults.delay_seconds == served.faults.fail_share == 0 and not self.rate
+        self.threads = threads_for(served.predictor.models)
+        plain = served.faults.delay_seconds == served.faults.fail_share == 0 and not (self.rate or self.threads)
         self.by_url = {path.encode(): dialect for path, dialect in self.dialects.items()} if plain else {}
         self.batching = self.batching_of(served)
         self.places = Places(limits.in_flight)
@@ -65,7 +67,7 @@ class App:
             door=served.door,
             signature=self.signature,
             meters=served.meters,
-            is_ready=lambda: not self.draining,
+            is_ready=lambda: takes_requests(self.draining, served.predictor.models, self.said),
             documents=served.documents,
             tell=self.tell if served.telling else None,
         )
@@ -165,6 +167,7 @@ class App:
 
     def failed(self, err: Exception, headers: Headers, dialect: Dialect) -> tuple[int, bytes]:
         """Return code and content for a request that gets no prediction; what is no refusal is said on stderr."""
+        err = refusal_of(err, self.said)
         if isinstance(err, RefusalError):
             self.served.meters.rejected(err.reason)
             headers += how_to_go_on(err)
@@ -177,6 +180,8 @@ class App:
         if fault := self.served.faults.next():
             headers.append((measures.FAULT_HEADER.encode(), fault.encode()))
             await self.spoil(fault)
+        if self.threads:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, self.compute, request, rows, dialect)
         if rows.count > INLINE_ROWS:
             return await asyncio.to_thread(self.compute, request, rows, dialect)
         if self.batching and self.batching.takes(rows):
@@ -241,7 +246,3 @@ class App:
         if self.draining:
             headers.append((b"connection", b"close"))
         return headers
-
-
-class SpoiledError(Exception):
-    """A fault of serving.yaml spoiled this answer."""

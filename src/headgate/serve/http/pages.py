@@ -37,7 +37,7 @@ class Pages:
         door: Door,
         signature: Signature,
         meters: Meters,
-        is_ready: Callable[[], bool],
+        is_ready: Callable[[], Awaitable[bool]],
         documents: Mapping[str, Callable[[], bytes]],
         tell: Callable[[Request], Awaitable[bytes]] | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class Pages:
 
     async def ready(self, request: Request) -> Response:
         self.refuse_other_models(request)
-        ready = self.is_ready()
+        ready = await self.is_ready()
         return self.document({"name": self.service, "ready": ready}, 200 if ready else 503)
 
     async def alive(self, _request: Request) -> Response:

@@ -5,6 +5,10 @@ from headgate.specs.environment import Faults
 DELAY, FAIL = "delay", "fail"
 
 
+class SpoiledError(Exception):
+    """A fault of serving.yaml spoiled this answer."""
+
+
 class FaultPlan:
     """Says of each answer whether it is spoiled; failures are spread evenly, exactly `fail_share` of all."""
 

@@ -74,8 +74,11 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
 
 
 def is_rowwise(predictor: Predictor) -> bool:
-    """Say whether an owner's function was tried and takes each row by itself; where not it is said why."""
-    if predictor.function is None:
+    """Say whether an owner's function was tried and takes each row by itself; where not it is said why.
+
+    Requests to a model of another process wait for it each in a thread, not together.
+    """
+    if predictor.function is None or any(model.is_remote for model in predictor.models):
         return False
     from headgate.serve.model.rowwise import doubt  # noqa: PLC0415 - brings polars, which most servers do without
 
