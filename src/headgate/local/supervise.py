@@ -71,6 +71,10 @@ def asked(serving: Serving) -> Iterator[object]:
         yield from ("--grpc-port", 0)
     if serving.price_per_hour is not None:
         yield from ("--price-per-hour", serving.price_per_hour)
+    if serving.log_requests:
+        yield "--log-requests"
+    if serving.traces is not None:
+        yield from ("--traces", serving.traces)
     if serving.log_flush_seconds is not None:
         yield from ("--flush-seconds", serving.log_flush_seconds)
     if limit := serving.rate_limit:

@@ -8,7 +8,7 @@ from msgspec import Meta, field
 from headgate.names import CommitField, DigestField, NameField
 from headgate.records.live import Cause
 from headgate.specs.canary import Canary
-from headgate.specs.pods import Autoscaling, Resources, Toleration
+from headgate.specs.pods import Autoscaling, Collector, Resources, Toleration
 from headgate.specs.reading import Spec
 from headgate.specs.second import Experiment, RateLimit, Shadow
 
@@ -75,6 +75,10 @@ class Serving(Spec, frozen=True, kw_only=True):
     """V2 over gRPC, at this port of the pods and of both Services; the router shares out HTTP alone. None: no gRPC."""
     price_per_hour: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
     """Of one pod, in any currency: metrics then say what 1,000 predictions cost."""
+    log_requests: bool = False
+    """A line of JSON of each prediction in the pod's log, without what was asked and answered."""
+    traces: Collector | None = None
+    """Where spans of predictions go by OTLP, as `http://collector:4318/v1/traces`; no password in it. None: nowhere."""
     rate_limit: RateLimit | None = None
     """How much one client may ask; none: as much as it likes."""
     shadow: Shadow | None = None

@@ -8,6 +8,9 @@ from headgate.specs.reading import Spec
 
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 
+Collector = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*\Z")]
+"""An address without user, password and query: Git is no place for a secret."""
+
 
 class Resources(Spec, frozen=True, kw_only=True):
     """What one pod gets."""

@@ -120,7 +120,7 @@ def test_the_ring_starts_its_server_with_the_chart_s_options(profile: str, tmp_p
     ring = supervise.serve(
         "flights", tmp_path, model=tmp_path, sha256=Digest(OTHER), service_file=tmp_path, serving=serving
     )
-    own = ("--price", "--client", "--flush")
+    own = ("--price", "--client", "--flush", "--log-requests", "--traces")
     chart = {name: value for name, value in options(pod(profile)["server"]["args"]).items() if name.startswith(own)}
 
     found = options(list(ring.command))
@@ -159,6 +159,7 @@ def test_nothing_of_it_is_there_unasked(profile: str) -> None:
     text = yaml.safe_dump(list(objects(profile)))
 
     words = ("shadow", "experiment", "grpc", "h2c", "price", "client-rate", "rate_limit", "flush")
+    words += ("log-requests", "log_requests", "traces")
     assert [] == [word for word in words if word in text]
 
 
@@ -187,6 +188,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a digest that is none": ({"shadow": SHADOW | {"sha256": "latest"}}, "/shadow/sha256"),
     "too large a share": ({"shadow": SHADOW | {"share": 2}}, "/shadow/share"),
     "a misspelt word": ({"shadow": SHADOW | {"shar": 0.5}}, "'shar' not allowed"),
+    "a collector with a password": ({"traces": "http://me:secret@collector:4318/v1/traces"}, "/traces"),
+    "a collector with a key": ({"traces": "https://collector/v1/traces?key=secret"}, "/traces"),
+    "a collector by gRPC": ({"traces": "collector:4317"}, "/traces"),
+    "lines of some requests": ({"log_requests": 0.1}, "/log_requests"),
     "a rate of everybody": ({"rate_limit": {"per_second": 5}}, "/rate_limit"),
 }
 

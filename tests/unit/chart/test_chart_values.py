@@ -64,15 +64,12 @@ def test_the_first_files_of_an_env_repo_are_taken() -> None:
     assert list(Draft202012Validator(SCHEMA).iter_errors(values)) == []
 
 
-WORDS = st.sampled_from(
-    ["replicas", "threads", "faults", "canary", "resources", "autoscaling", "node_selector", "x"]
-    + ["shadow", "experiment", "rate_limit", "grpc_port", "price_per_hour", "log_flush_seconds"]
-)
+WORDS = st.sampled_from([*Serving.__struct_fields__, "x"])
 LEAVES = st.one_of(st.integers(-1, 200), st.text("aP1DT5M", max_size=4), st.booleans(), st.floats(0, 2))
-INNER = st.sampled_from(
-    ["delay_ms", "fail_share", "steps", "pause", "cpu", "gpu", "min", "max", "cpu_percent", "surge"]
-    + ["share", "key", "sha256", "per_second", "header"]
-)
+INNER = st.sampled_from([
+    "delay_ms", "fail_share", "steps", "pause", "cpu", "gpu", "min", "max", "cpu_percent", "surge",
+    "share", "key", "sha256", "per_second", "header",
+])  # fmt: skip
 SETTINGS = st.dictionaries(WORDS, st.one_of(LEAVES, st.dictionaries(INNER, st.one_of(LEAVES, st.lists(LEAVES)))))
 
 
