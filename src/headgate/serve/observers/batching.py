@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headgate.models.loading import Predictions
 from headgate.serve.door.admission import Admitted, Lists
+from headgate.serve.door.merging import merged
 from headgate.specs.contract import ColumnType
 
 MOST_WAITING = 8_192
@@ -70,18 +71,26 @@ class Waiting:
         requests, scores, room = [], [], most
         with self.lock:
             while room and self.requests:
-                request, answered, start = self.requests[0], self.scores[0], self.begun
-                end = min(start + room, len(answered))
-                if end == len(answered):
-                    self.requests.popleft()
-                    self.scores.popleft()
-                self.begun = end % len(answered)
-                whole = end - start == len(answered)
-                requests.append(request if whole else part(request, start, end))
-                scores.append(answered[start:end])
-                room -= end - start
+                request, answered = self.first(room)
+                requests.append(request)
+                scores.append(answered)
+                room -= len(answered)
             self.count -= most - room
         return Batch(self.together(requests), np.concatenate(scores)) if requests else None
+
+    def first(self, room: int) -> tuple[Admitted | NDArray[np.float64], Predictions]:
+        """Return the first request, or what is left of it, or as many of its rows as there is room for."""
+        request, answered, start = self.requests[0], self.scores[0], self.begun
+        end = min(start + room, len(answered))
+        if end < len(answered):
+            self.begun = end
+        else:
+            self.requests.popleft()
+            self.scores.popleft()
+            self.begun = 0
+        if end - start == len(answered):
+            return request, answered
+        return part(request, start, end), answered[start:end]
 
     def together(self, requests: Sequence[Admitted | NDArray[np.float64]]) -> Admitted:
         """Return the rows of all requests, null where one left out an optional input."""
@@ -89,10 +98,7 @@ class Waiting:
         if len(arrays) == len(requests):
             return alone(np.concatenate(arrays, axis=1), self.places)
         whole = [alone(one, self.places) if isinstance(one, np.ndarray) else one for one in requests]
-        columns = {name: joined(name, whole) for name in self.types if any(name in rows.columns for rows in whole)}
-        timed = {name for rows in whole for name in rows.stamps}
-        stamps = {name: [stamp for rows in whole for stamp in stamps_of(rows, name)] for name in timed}
-        return Admitted(sum(rows.count for rows in whole), columns, stamps, {})
+        return merged(whole, self.types)
 
 
 def alone(numbers: NDArray[np.float64], places: Mapping[str, int]) -> Admitted:
@@ -109,14 +115,3 @@ def part(request: Admitted | NDArray[np.float64], start: int, end: int) -> Admit
     return Admitted(
         end - start, columns, stamps, {}, None if request.numbers is None else request.numbers[:, start:end]
     )
-
-
-def joined(name: str, requests: Sequence[Admitted]) -> list[Any]:
-    values: list[Any] = []
-    for rows in requests:
-        values.extend(rows.columns[name] if name in rows.columns else [None] * rows.count)
-    return values
-
-
-def stamps_of(rows: Admitted, name: str) -> Sequence[int | None]:
-    return rows.stamps[name] if name in rows.stamps else [None] * rows.count

@@ -94,7 +94,7 @@ class WordColumn:
 class Counting:
     """Counts admitted rows of a model whose features are its inputs as they are."""
 
-    rows_at_once = 256
+    rows_at_once = 128
 
     def __init__(self, door: Door, spec: Service, signature: Signature, bins: Bins) -> None:
         self.columns: dict[str, NumberColumn | WordColumn] = {}
