@@ -126,7 +126,8 @@ class Server(uvicorn.Server):
     async def flush_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self.options.flush_seconds or RETRY_SECONDS)
-            await asyncio.to_thread(self.flush)
+            if self.application.served.recorder:
+                await asyncio.to_thread(self.flush)
 
     def flush(self) -> None:
         served = self.application.served
