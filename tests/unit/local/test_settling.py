@@ -8,7 +8,7 @@ import pytest
 from headgate.errors import TransientError
 from headgate.local import patience
 from headgate.records.live import Analysis
-from unit.local.test_ring_robustness import B, World, abort, in_world
+from unit.local.ringing import B, World, abort, in_world
 
 
 def test_a_ring_that_settles_is_not_waited_for_any_longer(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from headgate import canary
 from headgate.local import supervise
 from headgate.local.supervise import Launch
 from headgate.names import Digest
-from unit.local.test_ring_robustness import B, World, in_world
+from unit.local.ringing import B, World, in_world
 
 C, D = Digest("c" * 64), Digest("d" * 64)
 
