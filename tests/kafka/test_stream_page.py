@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.specs.reading import parse
-from headgate.specs.stream import Streaming, checked
+from headgate.specs.stream import LogTopic, Streaming, checked, checked_topic
 from kafka.broker import Broker
 from kafka.jars import jars
 from kafka.streaming import streaming
@@ -81,7 +81,8 @@ def test_the_pages_commands_make_topics_ask_and_find_the_dead_letter(
 
 def test_the_pages_settings_are_settings() -> None:
     """Those with secrets too, whose files need not be there to be read."""
-    first, second = blocks("yaml")
+    first, second, shipping = blocks("yaml")
     topics = "".join(line for line in first.splitlines(keepends=True) if "brokers" not in line)
 
     assert checked(parse(second + topics, Streaming, "stream.yaml")).sasl is not None
+    assert checked_topic(parse(shipping, LogTopic, "ship.yaml")).topic == "predictions"

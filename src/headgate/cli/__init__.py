@@ -32,7 +32,7 @@ COMMANDS = {
     "stream": "Answer each message of a Kafka topic, at least once, as the server would.",
     "shadow": "Compare a model that answers nobody with the one that does, in pairs.",
     "experiment": "Say which of two models that share the requests is better, at every look.",
-    "ship": "Send what a server logs to the store, beside it in its pod.",
+    "ship": "Send what a server logs to the store or a topic, beside it in its pod.",
     "receive": "Receive alerts, pushes and notifications in a cluster, and watch Rollouts.",
     "up": "Run the ring on this machine: servers, router, canaries, from the env repo.",
     "demo": "Show the whole ring on a year of real flights, in a minute or two.",

@@ -13,12 +13,13 @@ from headgate.specs.reading import Spec, is_struct
 from headgate.specs.receiver import Receiver
 from headgate.specs.schema import shown, strings
 from headgate.specs.service import Service
-from headgate.specs.stream import Streaming
+from headgate.specs.stream import LogTopic, Streaming
 
 FILES: dict[str, tuple[type[Spec], str]] = {
     "service.yaml": (Service, "Yours, beside your code."),
     "contract.yaml": (Contract, "Yours, beside service.yaml; `headgate init` infers one from rows."),
     "stream.yaml": (Streaming, "Yours, for `headgate stream`; secrets stay in files and variables that it names."),
+    "ship.yaml": (LogTopic, "Yours, for `headgate ship --kafka`; secrets stay in files and variables that it names."),
     "promotion.yaml": (Promotion, "Of the env repo, written by people."),
     "env/ENVIRONMENT/environment.yaml": (Environment, "Of the env repo, written by people."),
     "env/ENVIRONMENT/SERVICE/serving.yaml": (Serving, "Of the env repo, written by people, or by `headgate propose`."),

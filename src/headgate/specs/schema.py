@@ -92,10 +92,11 @@ def shown(field: Any) -> Any:
 
 
 def strings(struct: type[Spec]) -> dict[str, str]:
-    """Return field → the string under it, on one line."""
+    """Return field → the string under it, on one line; those of what it is made of too."""
+    above = [strings(base) for base in struct.__bases__ if issubclass(base, Spec) and base is not Spec]
     body = ast.parse(dedent(inspect.getsource(struct))).body[0].body  # type: ignore[attr-defined]
     pairs = pairwise(body)
-    return {
+    return {name: text for told in above for name, text in told.items()} | {
         field.target.id: re.sub(r"\s+", " ", note.value.value)
         for field, note in pairs
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_string(note)

@@ -1,4 +1,4 @@
-"""stream.yaml: from which topic requests come, and where answers and dead letters go."""
+"""stream.yaml: from which topic requests come, and where answers and dead letters go; ship.yaml: where logs go."""
 
 from typing import Annotated, Literal
 
@@ -37,11 +37,27 @@ class Sasl(Spec, frozen=True, kw_only=True):
     """Or the environment variable that holds it."""
 
 
-class Streaming(Spec, frozen=True, kw_only=True):
-    """One stream of requests, by Kafka or by a folder of files."""
+class Brokers(Spec, frozen=True, kw_only=True):
+    """Which brokers, and who this client is to them."""
 
     brokers: tuple[str, ...] = ()
     """Kafka's, as `host:port`; a few of them are enough."""
+    tls: Tls | None = None
+    """None: plain text."""
+    sasl: Sasl | None = None
+    """None: nobody in particular."""
+
+
+class LogTopic(Brokers, frozen=True, kw_only=True):
+    """The topic that gets what servers log."""
+
+    topic: Topic
+    """One message a logged request."""
+
+
+class Streaming(Brokers, frozen=True, kw_only=True):
+    """One stream of requests, by Kafka or by a folder of files."""
+
     folder: str | None = None
     """Or a folder in which each topic is a file of lines: one process, one machine, no Kafka."""
     requests: Topic
@@ -56,10 +72,6 @@ class Streaming(Spec, frozen=True, kw_only=True):
     """Messages answered together at most; whatever has come is answered at once, none waits for others."""
     batch_rows: Count = 5_000
     """Rows of one call of the model at most, unless one message alone has more."""
-    tls: Tls | None = None
-    """None: plain text."""
-    sasl: Sasl | None = None
-    """None: nobody in particular."""
 
 
 def checked(stream: Streaming) -> Streaming:
@@ -74,21 +86,34 @@ def checked(stream: Streaming) -> Streaming:
         raise PermanentError("stream.yaml needs either `brokers` or `folder`")
     if stream.folder and (stream.tls or stream.sasl):
         raise PermanentError("stream.yaml has `tls` or `sasl`, and a folder asks for neither")
-    if stream.tls and bool(stream.tls.certificate) != bool(stream.tls.key):
-        raise PermanentError("stream.yaml: tls.certificate and tls.key go together")
-    if stream.sasl and bool(stream.sasl.password_file) == bool(stream.sasl.password_env):
-        raise PermanentError("stream.yaml: sasl needs either `password_file` or `password_env`")
-    for broker in stream.brokers:
-        refuse_secrets(broker)
+    check_access(stream, "stream.yaml")
     return stream
 
 
-def refuse_secrets(broker: str) -> None:
+def checked_topic(log: LogTopic) -> LogTopic:
+    """Return a topic for logs whose settings go together, or say which do not."""
+    if not log.brokers:
+        raise PermanentError("ship.yaml needs `brokers`")
+    check_access(log, "ship.yaml")
+    return log
+
+
+def check_access(known: Brokers, file: str) -> None:
+    """Refuse halves of secrets, and secrets in addresses."""
+    if known.tls and bool(known.tls.certificate) != bool(known.tls.key):
+        raise PermanentError(f"{file}: tls.certificate and tls.key go together")
+    if known.sasl and bool(known.sasl.password_file) == bool(known.sasl.password_env):
+        raise PermanentError(f"{file}: sasl needs either `password_file` or `password_env`")
+    for broker in known.brokers:
+        refuse_secrets(broker, file)
+
+
+def refuse_secrets(broker: str, file: str) -> None:
     """Refuse an address that is no `host:port`, without repeating what may be a password."""
     host, colon, port = broker.rpartition(":")
     if "@" in broker or "/" in broker or not host or not colon or not port.isdigit():
         shown = "an address" if "@" in broker else repr(broker[:80])
         raise PermanentError(
-            f"stream.yaml: brokers has {shown} that is no `host:port`",
+            f"{file}: brokers has {shown} that is no `host:port`",
             next_step="who this client is belongs in `sasl`, by file or environment variable",
         )

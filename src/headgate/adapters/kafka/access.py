@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from headgate.errors import PermanentError
-from headgate.specs.stream import Sasl, Streaming, Tls
+from headgate.specs.stream import Brokers, Sasl, Tls
 
 
-def access(stream: Streaming) -> dict[str, Any]:
+def access(known: Brokers) -> dict[str, Any]:
     """Return what consumer and producer are both made with; PermanentError names a file that cannot be used."""
-    kind = ("SASL_" if stream.sasl else "") + ("SSL" if stream.tls else "PLAINTEXT")
-    known: dict[str, Any] = {"bootstrap_servers": list(stream.brokers), "security_protocol": kind}
-    if stream.tls:
-        known["ssl_context"] = context(stream.tls)
-    if stream.sasl:
-        known |= {
-            "sasl_mechanism": stream.sasl.mechanism,
-            "sasl_plain_username": stream.sasl.user,
-            "sasl_plain_password": password(stream.sasl),
+    kind = ("SASL_" if known.sasl else "") + ("SSL" if known.tls else "PLAINTEXT")
+    made: dict[str, Any] = {"bootstrap_servers": list(known.brokers), "security_protocol": kind}
+    if known.tls:
+        made["ssl_context"] = context(known.tls)
+    if known.sasl:
+        made |= {
+            "sasl_mechanism": known.sasl.mechanism,
+            "sasl_plain_username": known.sasl.user,
+            "sasl_plain_password": password(known.sasl),
         }
-    return known
+    return made
 
 
 def context(tls: Tls) -> ssl.SSLContext:
@@ -33,7 +33,7 @@ def context(tls: Tls) -> ssl.SSLContext:
     except OSError as err:
         files = ", ".join(repr(path) for path in (tls.ca, tls.certificate, tls.key) if path)
         raise PermanentError(
-            f"tls in stream.yaml cannot be used: {(err.strerror or str(err)).lower()}",
+            f"tls cannot be used: {(err.strerror or str(err)).lower()}",
             found=files,
             next_step="give PEM files: whom to trust, and this client's own certificate with its key",
         ) from err
@@ -51,5 +51,5 @@ def password(sasl: Sasl) -> str:
         except (OSError, UnicodeDecodeError) as err:
             raise PermanentError(f"no password can be read in {where}: {type(err).__name__}") from err
     if not found:
-        raise PermanentError(f"{where} holds no password", next_step="mount the secret that sasl in stream.yaml names")
+        raise PermanentError(f"{where} holds no password", next_step="mount the secret that `sasl` names")
     return found

@@ -33,7 +33,11 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
         self.group = group
         self.access = access(stream)
         self.writer = Writer(self.access)
-        self.troubles = Troubles(stream, group)
+        self.troubles = Troubles(
+            stream,
+            f"Read on topic {stream.requests!r} and group {group!r}, Write on {stream.answers!r} and "
+            f"{stream.dead_letters!r}, and Describe on all three",
+        )
         self.consumer: Any = None
         self.in_hand = asyncio.Lock()
         """Held from what is taken to its commit: a rebalance waits for it."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from aiokafka import errors
 
 from headgate.errors import PermanentError, TransientError
-from headgate.specs.stream import Streaming
+from headgate.specs.stream import Brokers
 
 FOR_GOOD = (
     errors.AuthenticationFailedError,
@@ -27,11 +27,12 @@ FOR_GOOD = (
 
 
 class Troubles:
-    """Says what goes wrong with the brokers of one stream."""
+    """Says what goes wrong with brokers."""
 
-    def __init__(self, stream: Streaming, group: str) -> None:
-        self.stream = stream
-        self.group = group
+    def __init__(self, brokers: Brokers, needs: str) -> None:
+        self.brokers = brokers
+        self.needs = needs
+        """What this client must be allowed."""
         self.overheard = Overheard()
 
     @contextmanager
@@ -47,18 +48,17 @@ class Troubles:
             raise TransientError(f"cannot {doing}: {said(err)}", found=self.overheard.text) from err
 
     def forbidden(self, doing: str, err: BaseException) -> PermanentError:
-        user = repr(self.stream.sasl.user) if self.stream.sasl else "nobody in particular (no `sasl`)"
+        user = repr(self.brokers.sasl.user) if self.brokers.sasl else "nobody in particular (no `sasl`)"
         return PermanentError(
             f"cannot {doing}: {said(err)}",
             found=f"the brokers know this client as {user}",
-            next_step=f"it needs Read on topic {self.stream.requests!r} and group {self.group!r}, Write on "
-            f"{self.stream.answers!r} and {self.stream.dead_letters!r}, and Describe on all",
+            next_step=f"it needs {self.needs}",
         )
 
     def missing(self, topics: list[str], *, for_good: bool) -> PermanentError | TransientError:
         """Return the error of topics that the brokers do not show: those that were there may come back."""
-        user = f" to user {self.stream.sasl.user!r}" if self.stream.sasl else ""
-        make = f"kafka-topics.sh --bootstrap-server {self.stream.brokers[0]} --create --topic"
+        user = f" to user {self.brokers.sasl.user!r}" if self.brokers.sasl else ""
+        make = f"kafka-topics.sh --bootstrap-server {self.brokers.brokers[0]} --create --topic"
         commands = "; ".join(f"{make} {topic}" for topic in topics)
         return (PermanentError if for_good else TransientError)(
             f"the brokers show no topic {', '.join(map(repr, topics))}{user}",

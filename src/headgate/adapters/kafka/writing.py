@@ -41,6 +41,11 @@ class Writer:
         )
         await self.producer.start()
 
+    async def topics(self) -> set[str]:
+        """Return the topics that the brokers show to this client."""
+        found: set[str] = (await self.producer.client.fetch_all_metadata()).topics()
+        return found
+
     async def give(self, letters: Sequence[Letter]) -> frozenset[int]:
         """Return once every letter is acknowledged, but for those whose places are returned: too long for a topic."""
         short = [place for place, letter in enumerate(letters) if not self.is_long(letter)]
