@@ -62,18 +62,20 @@ OPTIONS = {f"--{field.name.replace('_', '-')}": field for field in msgspec.struc
 def plain(typed: list[str]) -> Words | None:
     """Return a line of options and their values, None where it is anything else.
 
-    >>> plain("--model m --sha256 ab --service-file s.yaml --port 0".split()).port
+    >>> plain("--model m --sha256 ab --service-file=s.yaml --port 0".split()).port
     0
     >>> plain(["--help"])
     """
     given: dict[str, object] = {}
     rest = iter(typed)
     for word in rest:
-        option = OPTIONS.get(word)
+        name, equals, value = word.partition("=")
+        option = OPTIONS.get(name)
         if option is None or option.name in given:
             return None
-        value = "true" if option.type is bool else next(rest, "-")
-        if value.startswith("-") or not is_plain(value, option.type):
+        if not equals:
+            value = "true" if option.type is bool else next(rest, "-")
+        if value.startswith("-") or not is_plain(value, option.type) or (equals and option.type is bool):
             return None
         given[option.name] = value
     try:

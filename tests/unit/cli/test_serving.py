@@ -1,12 +1,15 @@
 """`headgate serve` read without typer: the same words as typer reads, or typer is asked."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import typer
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,31 +17,24 @@ from headgate.cli.serve import app
 from headgate.cli.serving import OPTIONS, plain
 
 COMMAND = typer.main.get_command(app)
+ROOT = Path(__file__).parents[3]
+CHARTS = ("fastapi-shadow", "fastapi-traefik")
 NEEDED = ["--model", "m", "--sha256", "ab", "--service-file", "s.yaml"]
 ODD = [
-    "0",
-    "1",
-    "-1",
-    "0.5",
-    "1.0",
-    "1e3",
-    "1_0",
-    " 7",
-    "nan",
-    "inf",
-    "true",
-    "null",
+    *["0", "1", "-1", "0.5", "1.0", "1e3", "1_0", "nan", "inf", "true", "null", "None", "-", "--port", "ü", "a=b"],
     "",
-    "-",
-    "--port",
+    " 7",
     "x y",
-    "ü",
-    "None",
 ]
 STRANGE = ["--help", "--no-log-requests", "--port=1", "--por"]
 LINES = st.lists(st.sampled_from([*OPTIONS, *STRANGE, *ODD]), max_size=4) | st.lists(
     st.tuples(st.sampled_from(sorted(OPTIONS.keys() - NEEDED)), st.sampled_from(ODD)), max_size=3
-).map(lambda pairs: [word for option, value in pairs for word in ([option] if is_flag(option) else [option, value])])
+).map(lambda pairs: [word for option, value in pairs for word in spelled(option, value)])
+
+
+def spelled(option: str, value: str) -> list[str]:
+    """Return an option as people and manifests write it."""
+    return [option] if is_flag(option) else [option, value] if len(value) % 2 else [f"{option}={value}"]
 
 
 def is_flag(option: str) -> bool:
@@ -75,6 +71,21 @@ def test_a_manifests_line_is_plain() -> None:
     assert by_typer(line) == msgspec.structs.asdict(found)
 
 
+@pytest.mark.parametrize("file", ["serving/runtime.yaml", *(f"tests/golden/chart/{name}.yaml" for name in CHARTS)])
+def test_what_pods_are_started_with_is_plain(file: str) -> None:
+    """Every pod is spared typer."""
+    text = (ROOT / file).read_text()
+    lines = [arguments(found) for found in re.findall(r"args:\n((?: +- .*\n)+)", text) if "--service-file" in found]
+
+    assert lines
+    assert all(plain([*NEEDED[2:4], *line] if "--sha256" not in " ".join(line) else line) for line in lines)
+
+
+def arguments(text: str) -> list[str]:
+    """Return the arguments of a container but the command's name."""
+    return [word for word in yaml.safe_load(text) if word != "serve"]
+
+
 @settings(max_examples=300, deadline=None)
 @given(LINES)
 def test_what_is_read_without_typer_is_what_typer_reads(line: list[str]) -> None:
@@ -92,7 +103,8 @@ def test_what_is_read_without_typer_is_what_typer_reads(line: list[str]) -> None
         NEEDED[2:],
         [*NEEDED, "--port"],
         [*NEEDED, "--port", "many"],
-        [*NEEDED, "--port=1"],
+        [*NEEDED, "--port="],
+        [*NEEDED, "--log-requests=true"],
         [*NEEDED, "--shadow-share", "2"],
         [*NEEDED, "--sha256", "cd"],
         [*NEEDED, "--log-dir", "--port"],
