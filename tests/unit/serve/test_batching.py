@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from headgate.models import package
+from headgate.serve.experiment.divided import ExperimentOptions
 from headgate.serve.grpc.listener import Call
 from headgate.serve.grpc.messages import InferRequest
 from headgate.serve.http.answer import Answer
@@ -19,7 +21,7 @@ from headgate.serve.http.app import App
 from headgate.serve.http.batching import BATCH_ROWS, SMALL_ROWS, Batching
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.setup.preparing import prepare
-from unit.serve.running import World, changed, rides, world
+from unit.serve.running import World, changed, network, rides, world
 from unit.serve.second import second
 
 V2 = "/v2/models/rides/infer"
@@ -37,8 +39,9 @@ FUNCTION = """
             raise ValueError("seven seats are one too many")
         if (rows["seats"] == 5).any():
             raise pl.exceptions.PanicException("five seats")
-        distance = rows["distance"] * (rows.height if MOOD["lies"] else 1)
-        return rows.select("city", distance, hour=pl.col("at").dt.hour())
+        distance = pl.col("distance") * (rows.height if MOOD["lies"] else 1)
+        price = distance - pl.when(pl.col("member").is_null()).then(0.25).when("member").then(0.5).otherwise(0.75)
+        return rows.select("city", distance=price, hour=pl.col("at").dt.hour())
 """
 
 
@@ -194,7 +197,7 @@ def test_what_is_large_goes_its_own_way(app: App) -> None:
     assert max(theirs().CALLS) == BATCH_ROWS
 
 
-def test_who_leaves_while_waiting_leaves_the_others_theirs(app: App) -> None:
+def test_who_leaves_while_waiting_leaves_the_others_theirs(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     """A host that cancels a request, in its own application or over gRPC."""
 
     async def some_leave() -> list[Any]:
@@ -203,11 +206,12 @@ def test_who_leaves_while_waiting_leaves_the_others_theirs(app: App) -> None:
         tasks[1].cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    first, second, third = asyncio.run(some_leave())
+    first, gone, third = asyncio.run(some_leave())
 
     assert (first.code, third.code) == (200, 200)
-    assert isinstance(second, asyncio.CancelledError)
+    assert isinstance(gone, asyncio.CancelledError)
     assert app.places.held == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_loop_that_ended_holds_up_no_other(app: App) -> None:
@@ -245,6 +249,27 @@ def test_an_optional_input_that_only_some_send_is_null_for_the_others(app: App) 
 
     plain = ["at", "city", "distance", "rider", "seats"]
     assert seen == [(1, plain), (2, sorted([*plain, "member"])), (3, plain)]
+    assert found == one_by_one(app, bodies)
+
+
+def test_each_model_of_an_experiment_gets_its_own_features(made: World) -> None:
+    """The second may have been fitted on them in another order."""
+    signature = package.read_signature(made.model)
+    turned = msgspec.structs.replace(signature, features=signature.features[::-1])
+    sha256 = package.write(made.folder / "second", network("binary"), turned, {})
+    experiment = ExperimentOptions(name="colours", model=made.folder / "second", sha256=sha256, key="rider")
+    served = prepare(made.options(experiment=experiment, log_dir=None), made.sha256)
+    app = App(served, made.options().limits)
+    bodies = [rides(1 + place % 3, rider=place) for place in range(8)]
+
+    found = together(app, bodies)
+
+    assert {dict(answer.headers)[b"headgate-arm"] for answer in found} == {
+        b"control",
+        b"treatment",
+        b"control, treatment",
+    }
+    assert batching_of(app).requests == 8
     assert found == one_by_one(app, bodies)
 
 

@@ -14,6 +14,7 @@ BY_OTHERS = {
     "neighbour": 'rows.select("city", hour, distance=pl.col("distance").shift(1))',
     "fill": 'rows.select("city", hour, distance=pl.col("distance").forward_fill())',
     "running sum": 'rows.select("city", hour, distance=pl.col("distance").cum_sum())',
+    "running largest": 'rows.select("city", hour, distance=pl.col("rider").cum_max())',
     "rank": 'rows.select("city", hour, distance=pl.col("distance").rank())',
     "group": 'rows.select("city", hour, distance=pl.col("distance").max().over("city"))',
     "height": 'rows.select("city", hour, distance=pl.lit(float(rows.height)))',
