@@ -27,6 +27,11 @@ def objections(serving: Serving, version: Version | None, service: str) -> Itera
     """Yield what serving.yaml says that cannot work; without a version.yaml nothing is served, by whatever settings."""
     if serving.grpc_port == HTTP_PORT:
         yield Objection(f"grpc_port is {HTTP_PORT}, where HTTP is answered", "choose another, for instance 9000")
+    if serving.predictor and serving.predictor.port in {HTTP_PORT, serving.grpc_port}:
+        yield Objection(
+            f"predictor.port is {serving.predictor.port}, where the server itself answers",
+            "choose another, for instance 8000",
+        )
     for what, model in (("shadow", serving.shadow), ("experiment", serving.experiment)):
         if model:
             yield from misplaced(what, model, service)

@@ -46,6 +46,11 @@
 {{- if eq (int (default 0 $values.grpc_port)) 8080 -}}
 {{- fail "serving.yaml: grpc_port is 8080, where HTTP is answered; choose another, for instance 9000" -}}
 {{- end -}}
+{{- with $values.predictor -}}
+{{- if has (int (include "headgate.predictor.port" $)) (list 8080 (int (default 0 $values.grpc_port))) -}}
+{{- fail (printf "serving.yaml: predictor.port is %v, where the server itself answers; choose another, for instance 8000" .port) -}}
+{{- end -}}
+{{- end -}}
 {{- range $what := list "shadow" "experiment" -}}
 {{- with index $values $what -}}
 {{- if ne .storageUri (printf "models/%s/%s" $.Release.Name .sha256) -}}

@@ -16,6 +16,11 @@ the pods, and a new pod template is a new canary. */}}
 
 {{- define "headgate.image" -}}{{ .Values.image | default (printf "%s:%s" .Values.repository .Values.runtime) }}{{- end }}
 
+{{/* The image that answers for the model, where one of the owner's own does. */}}
+{{- define "headgate.predictor" -}}{{ (.Values.model | default dict).predictor | default "" }}{{- end }}
+
+{{- define "headgate.predictor.port" -}}{{ (.Values.predictor | default dict).port | default 8000 }}{{- end }}
+
 {{- define "headgate.labels" -}}
 app.kubernetes.io/name: headgate-service
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -31,7 +36,7 @@ They never stand in the Rollout's spec. KServe changes the Deployment a moment a
 a controller that is busy with the one may miss the other for good (Argo Rollouts 1.9 writes back to its cache). */}}
 {{- define "headgate.marks" -}}
 {{- $settings := pick .Values "replicas" "threads" "faults" "resources" "log_answers" "log_every" "autoscaling" "node_selector"
-  "tolerations" "log_flush_seconds" "grpc_port" "price_per_hour" "rate_limit" "shadow" "experiment" "traces" -}}
+  "tolerations" "log_flush_seconds" "grpc_port" "price_per_hour" "rate_limit" "shadow" "experiment" "traces" "predictor" -}}
 {{- if .Values.log_requests }}{{ $settings = set $settings "log_requests" true }}{{ end -}}
 {{- $chart := list .Values.chart .Values.runtime (eq .Values.mode "kserve" | ternary "" .Values.mode) .Values.image -}}
 model: {{ include "headgate.sha256" . }}

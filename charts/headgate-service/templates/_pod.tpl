@@ -23,6 +23,9 @@ seccompProfile:
 {{- define "headgate.args" -}}
 - --sha256={{ include "headgate.sha256" . }}
 - --threads={{ .Values.threads }}
+{{- if include "headgate.predictor" . }}
+- --predictor=http://127.0.0.1:{{ include "headgate.predictor.port" . }}
+{{- end }}
 {{- with .Values.faults.delay_ms }}
 - --delay-ms={{ . }}
 {{- end }}
@@ -101,6 +104,10 @@ only that a pod starts without its shadow, and not with a treatment that no verd
 {{- if .Values.log_answers }}
 {{ include "headgate.ship" . }}
 {{- end }}
+{{- with include "headgate.predictor" . }}
+{{ include "headgate.fetch" (list $ "fetch-predictor" "predictor" "/mnt/predictor" (printf "%s/%s" $.Values.store $.Values.storageUri) (list (printf "--predictor=%s" .))) }}
+{{ include "headgate.predictor.container" $ }}
+{{- end }}
 {{- with .Values.shadow }}
 {{ include "headgate.fetch" (list $ "fetch-shadow" "shadow" "/mnt/shadow" (printf "%s/%s" $.Values.store .storageUri) (list "--optional")) }}
 {{- end }}
@@ -114,6 +121,10 @@ only that a pod starts without its shadow, and not with a treatment that no verd
 {{- define "headgate.volumes" -}}
 {{- if .Values.log_answers }}
 - name: answers
+  emptyDir: {}
+{{- end }}
+{{- if include "headgate.predictor" . }}
+- name: predictor
   emptyDir: {}
 {{- end }}
 {{- range list "shadow" "experiment" }}
@@ -165,6 +176,41 @@ only that a pod starts without its shadow, and not with a treatment that no verd
   securityContext: {{- include "headgate.securityContext" . | nindent 4 }}
   volumeMounts:
     - {name: answers, mountPath: /answers}
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+
+{{/* The image that answers for the model: ready before the server starts, asked by it alone, gone after it. Its files lie where
+every model's do; what it is was held to the package's predictor.json when they were fetched. */}}
+{{- define "headgate.predictor.container" -}}
+{{- $own := .Values.predictor | default dict }}
+{{- $gpu := dict }}
+{{- if $own.gpu }}{{ $gpu = dict .Values.resources.gpu_resource (toString $own.gpu) }}{{ end }}
+{{- $port := include "headgate.predictor.port" . }}
+- name: predictor
+  image: {{ include "headgate.predictor" . }}
+  imagePullPolicy: IfNotPresent
+  restartPolicy: Always
+  {{- with $own.args }}
+  args: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  env:
+    - {name: HOME, value: /tmp}
+  resources:
+    requests: {{- merge (dict "cpu" ($own.cpu | default "250m") "memory" ($own.memory | default "1Gi")) $gpu | toYaml | nindent 6 }}
+    limits: {{- merge (dict "cpu" ($own.cpu_limit | default "2") "memory" ($own.memory | default "1Gi")) $gpu | toYaml | nindent 6 }}
+  startupProbe:
+    httpGet: {path: /v2/health/ready, port: {{ $port }}}
+    periodSeconds: 1
+    timeoutSeconds: 2
+    failureThreshold: 240
+  livenessProbe:
+    httpGet: {path: /v2/health/live, port: {{ $port }}}
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
+  securityContext: {{- include "headgate.securityContext" . | nindent 4 }}
+  volumeMounts:
+    - {name: predictor, mountPath: /mnt/models, readOnly: true}
     - {name: tmp, mountPath: /tmp}
 {{- end }}
 

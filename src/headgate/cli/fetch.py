@@ -19,6 +19,7 @@ from headgate.ports import Store
 from headgate.records.codec import decode
 from headgate.records.model import ServiceCode, code_uri
 from headgate.second import proven
+from headgate.specs.predictor import FILE, described
 from headgate.specs.reading import read
 from headgate.specs.service import Service
 
@@ -31,6 +32,7 @@ PLACE = re.compile(
 SERVICE = "service"
 """The folder beside the model's files that the code is brought to."""
 SPEC = "service.yaml"
+MEND = "let `headgate propose` write version.yaml"
 
 
 @app.command()
@@ -48,6 +50,9 @@ def fetch(
     champion: Annotated[
         str | None, typer.Option("--champion", help="With which that verdict compared it.", metavar="SHA256")
     ] = None,
+    predictor: Annotated[
+        str | None, typer.Option("--predictor", help="Bring it only if its package names this image.", metavar="IMAGE")
+    ] = None,
     optional: Annotated[
         bool,
         typer.Option("--optional", help="End well without the model too, whatever is wrong: a shadow is not needed."),
@@ -56,6 +61,8 @@ def fetch(
     """Bring a model from a store into a folder, verified; what is there already is left as it is."""
     try:
         bring(uri, folder, verdict, champion)
+        if predictor:
+            refuse_other_image(folder, predictor)
     except Exception as err:
         if not optional:
             raise
@@ -88,6 +95,15 @@ def bring(uri: str, folder: Path, verdict: str | None, champion: str | None) -> 
         finally:
             remove(cache)
     say(f"model {short(sha256)}" + (f" with code {short(code)}" if code else "") + f" in {folder}")
+
+
+def refuse_other_image(folder: Path, named: str) -> None:
+    """Refuse a model whose package names another image than Git does, before either runs."""
+    if not (folder / FILE).is_file():
+        raise PermanentError(f"Git names predictor {named!r}, and no image answers for the model", next_step=MEND)
+    found = described(package.read(folder, FILE).decode()).image
+    if found != named:
+        raise PermanentError(f"Git names predictor {named!r}, and the package {found!r}", next_step=MEND)
 
 
 def open_store(url: str, cache: Path) -> Store:

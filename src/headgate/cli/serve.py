@@ -63,6 +63,12 @@ def serve(
     log_requests: Annotated[
         bool, typer.Option("--log-requests", help="A line of JSON on stderr for each prediction; no payload.")
     ] = False,
+    predictor: Annotated[
+        str | None,
+        typer.Option(
+            "--predictor", help="Where the image answers that the model has; else HEADGATE_PREDICTOR.", metavar="URL"
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", help="ONNX Runtime threads.")] = 1,
     delay_ms: Annotated[float, typer.Option("--delay-ms", help="A fault, to try canaries.")] = 0.0,
     fail_share: Annotated[float, typer.Option("--fail-share", help="A fault, to try canaries.")] = 0.0,

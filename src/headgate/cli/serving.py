@@ -45,6 +45,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     price_per_hour: Positive | None = None
     traces: str | None = None
     log_requests: bool = False
+    predictor: str | None = None
     threads: int = 1
     delay_ms: float = 0.0
     fail_share: float = 0.0
@@ -93,6 +94,8 @@ def serve(words: Words) -> None:
     """Serve one verified model until a signal ends it."""
     # Read when polars is first imported: requests are small, and more threads only wait for one another.
     os.environ.setdefault("POLARS_MAX_THREADS", str(words.threads))
+    if words.predictor:
+        os.environ["HEADGATE_PREDICTOR"] = words.predictor
     from headgate.serve.process import run
 
     run(options_of(words))

@@ -57,7 +57,9 @@ def version_of(
     )
     return Version(
         storage_uri=storage_uri or model.uri,
-        model=ModelPin(name=verdict.service, version=model.version, sha256=model.sha256),
+        model=ModelPin(
+            name=verdict.service, version=model.version, sha256=model.sha256, predictor=model.predictor or None
+        ),
         dataset=DataPin(
             sha256=model.dataset.sha256,
             start=window.start if window else None,

@@ -3,6 +3,8 @@
 import hashlib
 from datetime import datetime
 
+import msgspec
+
 from headgate.names import Digest, DigestField, NameField, Uri
 from headgate.records.codec import Part, Record
 from headgate.records.dataset import DatasetRef
@@ -40,6 +42,8 @@ class Model(Record, frozen=True, kw_only=True, tag="model/1"):
     trials: tuple[Trial, ...] = ()
     parity: float
     """Largest absolute difference between the estimator's and the package's predictions on tune rows."""
+    predictor: str | msgspec.UnsetType = msgspec.UNSET
+    """The image that answers for it, by digest, where Headgate's own server does not; the package says the same."""
 
 
 class ServiceCode(Record, frozen=True, kw_only=True, tag="service-code/1"):

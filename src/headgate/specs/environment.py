@@ -9,6 +9,7 @@ from headgate.names import CommitField, DigestField, NameField
 from headgate.records.live import Cause
 from headgate.specs.canary import Canary
 from headgate.specs.pods import Autoscaling, Collector, Resources, Toleration
+from headgate.specs.predictor import ImagePin, PredictorPod
 from headgate.specs.reading import Spec
 from headgate.specs.second import Experiment, RateLimit, Shadow
 
@@ -85,6 +86,8 @@ class Serving(Spec, frozen=True, kw_only=True):
     """A second model that sees a share of the requests and answers nobody."""
     experiment: Experiment | None = None
     """A second model that answers a part of the rows, to learn which is better."""
+    predictor: PredictorPod | None = None
+    """How the image of a model that has one is run, beside the server."""
 
 
 class ModelPin(Spec, frozen=True, kw_only=True):
@@ -96,6 +99,8 @@ class ModelPin(Spec, frozen=True, kw_only=True):
     """What people call it."""
     sha256: DigestField
     """Its package's digest."""
+    predictor: ImagePin | None = None
+    """The image that answers for it, as its package says; none: the server does."""
 
 
 class DataPin(Spec, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from headgate.errors import PermanentError
+from headgate.specs.pods import Quantity
 from headgate.specs.reading import Spec, parse
 
 IMAGE = r"^[a-zA-Z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}\Z"
@@ -40,6 +41,23 @@ class PredictorImage(Spec, frozen=True, kw_only=True):
     """Probabilities, or numbers: (rows,), (rows, 1), (rows, 2) of a binary model, (rows, classes)."""
     files: tuple[Word, ...] = ()
     """Files beside predictor.json that the image needs: they lie in /mnt/models of its container."""
+
+
+class PredictorPod(Spec, frozen=True, kw_only=True):
+    """How an owner's predictor is run in the pod, beside the server that asks it."""
+
+    port: Annotated[int, Meta(ge=1024, le=65535)] = 8000
+    """Where its container answers V2 over HTTP."""
+    args: tuple[str, ...] = ()
+    """What its container is started with."""
+    cpu: Quantity = "250m"
+    """Cores it asks for."""
+    cpu_limit: Quantity = "2"
+    """Cores it may use."""
+    memory: Quantity = "1Gi"
+    """Memory it asks for, and may use."""
+    gpu: Annotated[int, Meta(ge=0, le=64)] = 0
+    """GPUs of it, of the kind that resources.gpu_resource names."""
 
 
 def described(text: str) -> PredictorImage:

@@ -24,7 +24,7 @@ from headgate.records.dataset import DatasetRef
 from headgate.records.model import Model, Trial
 from headgate.specs.service import Search, Service
 from headgate.stats.metrics import Undefined, score
-from headgate.train.packing import packed, predictor, remembering
+from headgate.train.packing import image_of, packed, predictor, remembering
 from headgate.train.parity import parity
 from headgate.train.sample import Sample, labelled, sample
 from headgate.train.search import Found, leading, search
@@ -211,4 +211,5 @@ def record(
         trainer=fitted.trainer,
         trials=fitted.trials,
         parity=fitted.parity,
+        predictor=image_of(fitted.packed),
     )

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from headgate.errors import PermanentError
 from headgate.models import mlflow, saved, v2
 from headgate.models.formats import Matrix
@@ -29,6 +31,11 @@ def packed(model: Any, signature: Signature) -> Packed:
 def remembering(made: Packed, matrix: Matrix, predictions: Predictions) -> Packed:
     """Return a model's files; one that an image answers for is kept with some of its answers."""
     return v2.with_golden(made, matrix, predictions) if made.format == "v2" else made
+
+
+def image_of(made: Packed) -> str | UnsetType:
+    """Return the image that answers for a model, where it is one of the owner's own."""
+    return v2.image_of(made.files).image if made.format == "v2" else UNSET
 
 
 def predictor(model: Any, signature: Signature) -> Estimate | None:

@@ -95,7 +95,7 @@ def python_takes(settings: dict[str, Any], spec: type[Spec]) -> bool:
 BY_SCHEMA: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown setting": ({"replica": 2}, "$"),
     "an unknown setting inside": ({"canary": {"step": [10]}}, "$.canary"),
-    "predictor.name": ({"predictor": {"name": "other"}}, "$"),
+    "predictor.name": ({"predictor": {"name": "other"}}, "$.predictor"),
     "no pods": ({"replicas": 0}, "$.replicas"),
     "a mode nobody knows": ({"mode": "knative"}, "$.mode"),
     "a router nobody knows": ({"router": "nginx"}, "$.router"),
