@@ -45,12 +45,15 @@ class Scoring:
         return [scored for group in grouped(messages, most_rows) for scored in self.group(group)]
 
     def group(self, messages: Sequence[Admitted]) -> list[Scored]:
-        if len(messages) > 1 and not self.doubt:
-            with suppress(*FAILURES):  # one of them is at fault, and only that one shall have no score
-                matrices = self.matrices(messages)
-                if self.stands_a_trial(messages, matrices):
-                    return list(self.called(matrices))
-        return [self.alone(rows) for rows in messages]
+        """Return the scores of a group, of its halves where one of them is at fault: only that one shall have none."""
+        if len(messages) == 1 or self.doubt:
+            return [self.alone(rows) for rows in messages]
+        with suppress(*FAILURES):
+            matrices = self.matrices(messages)
+            if self.stands_a_trial(messages, matrices):
+                return list(self.called(matrices))
+        half = len(messages) // 2
+        return self.group(messages[:half]) + self.group(messages[half:])
 
     def matrices(self, messages: Sequence[Admitted]) -> list[Matrix]:
         """Return the model's rows of each message, made of all at once."""

@@ -114,16 +114,17 @@ def test_a_call_has_the_rows_of_many_messages_and_no_more_than_asked_for(counted
     assert [6, 5, 9, 1] == loaded.rows
 
 
-def test_one_message_that_the_model_cannot_answer_costs_the_others_a_call_each_and_nothing_more(
+def test_one_message_that_the_model_cannot_answer_costs_the_others_a_few_calls(
     counted: tuple[Answering, Counting],
 ) -> None:
-    """They are answered, by themselves."""
+    """Those beside it are answered in halves, quarters and so on, not each by itself."""
     answering, loaded = counted
+    answering.stream = replace(STREAM, batch_rows=16)
 
-    letters = answering.letters([message(request(seats=seats), place) for place, seats in enumerate([1, 7, 2])])
+    letters = answering.letters([message(request(seats=7 if place == 5 else 2), place) for place in range(16)])
 
-    assert ["", "model", ""] == [kind(letter) for letter in letters]
-    assert [1, 1] == loaded.rows
+    assert ["model" if place == 5 else "" for place in range(16)] == [kind(letter) for letter in letters]
+    assert [4, 1, 2, 8] == loaded.rows
 
 
 @given(counts=st.lists(st.integers(1, 9)), most=st.integers(1, 20))
