@@ -62,6 +62,10 @@ def serving(service: Made, servers: dict[str, Running]) -> list[Row]:
     def speed(name: str, load: str) -> Callable[[], float]:
         return lambda: press(servers[name].port, INFER, loads[load], SECONDS).per_second
 
+    def alone(name: str, load: str) -> Callable[[], float]:
+        one = replace(loads[load], connections=1)
+        return lambda: press(servers[name].port, INFER, one, SECONDS).per_second
+
     def p99(name: str, load: str) -> Callable[[], float]:
         one = replace(loads[load], connections=1)
         return lambda: press(servers[name].port, INFER, one, SECONDS).p99_ms
@@ -78,6 +82,7 @@ def serving(service: Made, servers: dict[str, Running]) -> list[Row]:
         paired("serve: 1000 x 20 as bytes, own JSON", "req/s", speed(OURS, "bytes"), speed(OURS, "1000"), ">= 4"),
         paired("serve: with a prediction log, without", "req/s", speed(LOGGED, "column"), ours, None),
         paired("serve: with an owner's features function, without", "req/s", speed(OWN, "column"), ours, None),
+        paired("serve: the same, 1 connection", "req/s", alone(OWN, "column"), alone(OURS, "column"), None),
     ]
 
 
