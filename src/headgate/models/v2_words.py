@@ -16,6 +16,8 @@ from headgate.specs.predictor import PredictorImage, PredictorTensor
 
 LENGTH = "inference-header-content-length"
 """How many bytes of a body are JSON; the tensors follow."""
+ID = "headgate"
+"""V2 lets it be left out; kserve answers 500 where it is."""
 KINDS: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
 CLOSE_TO_ONE = 1e-6
 """How far a rounded probability may lie outside 0 to 1."""
@@ -59,7 +61,7 @@ def request(matrix: Matrix, image: PredictorImage, *, binary: bool) -> Body:
     tensors = laid_out(matrix, image)
     inputs = [described(tensor, values, binary=binary) for tensor, values in tensors]
     wanted = {"name": image.output.name, "parameters": {"binary_data": binary}}
-    head = msgspec.json.encode({"inputs": inputs, "outputs": [wanted]})
+    head = msgspec.json.encode({"id": ID, "inputs": inputs, "outputs": [wanted]})
     if not binary:
         return Body(head, {"content-type": "application/json"})
     headers = {"content-type": "application/octet-stream", LENGTH: str(len(head))}

@@ -13,6 +13,7 @@ from headgate.adapters.usercode import code_digest, gather
 from headgate.cli.fetch import fetch
 from headgate.errors import PermanentError, TransientError, UsageError
 from headgate.models import package
+from headgate.models.packed import Packed
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name, Uri
 from headgate.records.codec import decode, digest, digest_of, encode
@@ -95,6 +96,30 @@ def test_without_code_only_the_model_comes(tmp_path: Path, kept: str) -> None:
     fetch(kept.partition("?")[0], tmp_path / "pod")
 
     assert files(tmp_path / "pod") == files(tmp_path / "made")
+
+
+IMAGE = f"registry.example/own@sha256:{'a' * 64}"
+
+
+def image_kept(folder: Path) -> str:
+    """Return the place of a model that an image answers for."""
+    told = {"image": IMAGE, "model": "own", "inputs": [{"name": "x"}], "output": {"name": "y"}}
+    made = Packed("v2", {"predictor.json": json.dumps(told).encode()})
+    sha256 = package.write(folder / "own", made, SIGNATURE, {})
+    FileStore(folder / "store").put_folder(Uri(f"models/flights/{sha256}"), folder / "own")
+    return f"file://{folder}/store/models/flights/{sha256}"
+
+
+def test_the_image_that_git_names_is_the_package_s_or_the_pod_does_not_start(tmp_path: Path, kept: str) -> None:
+    """It would run before anybody asked it for its golden rows."""
+    own = image_kept(tmp_path)
+    other = IMAGE.replace("a" * 64, "b" * 64)
+
+    fetch(own, tmp_path / "pod", predictor=IMAGE)
+    with pytest.raises(PermanentError, match=f"Git names predictor '{other}', and the package '{IMAGE}'"):
+        fetch(own, tmp_path / "second", predictor=other)
+    with pytest.raises(PermanentError, match="no image answers for the model"):
+        fetch(kept, tmp_path / "third", predictor=IMAGE)
 
 
 def test_a_swapped_file_is_refused(tmp_path: Path, kept: str) -> None:

@@ -1,13 +1,15 @@
-"""A LightGBM or XGBoost model goes the whole way: check, train, evaluate, gate, score, serve, in its own format."""
+"""A model of another format than ONNX goes the whole way: check, train, evaluate, gate, score, serve."""
 
 import json
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from fakes.predictor import Predictor, answering
 from headgate.cli.wiring import open_project
 from headgate.serve.setup.options import ServeOptions
 from unit.cli.terminal import Terminal, orders
@@ -45,13 +47,54 @@ FITS = {
             skops.io.dump(model, made)
             return made
     """,
+    "v2": """
+        import json
+        import os
+        import urllib.request
+        from pathlib import Path
+
+        import numpy as np
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+
+        OWN = {
+            "image": "registry.example/own@sha256:" + "a" * 64,
+            "model": "own",
+            "version": "3",
+            "inputs": [{"name": "x"}],
+            "output": {"name": "y", "datatype": "FP64"},
+            "files": ["weights.json"],
+        }
+
+
+        def fit(train, tune, params, seed):
+            scaler = StandardScaler().fit(np.nan_to_num(train.x.astype(float)))
+            model = LogisticRegression().fit(scaler.transform(np.nan_to_num(train.x)), train.y)
+            weights = model.coef_[0] / scaler.scale_
+            content = json.dumps([*weights, model.intercept_[0] - weights @ scaler.mean_]).encode()
+            there = urllib.request.Request(os.environ["HEADGATE_PREDICTOR"] + "/weights", content, method="PUT")
+            urllib.request.urlopen(there).close()
+            made = Path(__file__).with_name("predictor.json")
+            made.with_name("weights.json").write_bytes(content)
+            made.write_text(json.dumps(OWN))
+            return made
+    """,
 }
 
 
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictor]:
+    with answering() as one:
+        monkeypatch.setenv("HEADGATE_PREDICTOR", one.address)
+        yield one
+
+
 @pytest.mark.parametrize(
-    "format_", ["lightgbm", *(pytest.param(each, marks=pytest.mark.full) for each in ("xgboost", "skops"))]
+    "format_", ["lightgbm", *(pytest.param(each, marks=pytest.mark.full) for each in ("xgboost", "skops", "v2"))]
 )
-def test_a_model_of_another_format_goes_the_whole_way(format_: str, terminal: Terminal, tmp_path: Path) -> None:
+def test_a_model_of_another_format_goes_the_whole_way(
+    format_: str, own: Predictor, terminal: Terminal, tmp_path: Path
+) -> None:
     """What a person types, and what a client is answered: the same numbers in a file and over HTTP."""
     rows = orders()
     rows.write_csv("orders.csv")
@@ -68,6 +111,7 @@ def test_a_model_of_another_format_goes_the_whole_way(format_: str, terminal: Te
 
     assert said.code == 0, said.err
     told = json.loads(said.out)
+    assert bool(own.asked) == (format_ == "v2")
     assert (told["rows"], told["scored"]) == (900, 900)
     scores = pl.read_parquet("out.parquet")["probability"].to_numpy()
     assert np.mean((scores > 0.5) == (rows["late"].to_numpy() == 1)) > 0.7
