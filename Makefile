@@ -50,7 +50,7 @@ test-full: $(STAMP) $(KSERVE)/.made ## Run every test: all kill points, three st
 
 # A part of test-full; the broker is Apache Kafka's own, brought once by Maven at the pins of tests/kafka.
 .PHONY: test-kafka
-test-kafka: $(STAMP) ## Run the stream's tests on a real Kafka broker (needs Java 17 and Maven; three minutes)
+test-kafka: $(STAMP) ## Run the stream's tests on a real Kafka broker (needs Java 17 and Maven; four minutes)
 	$(BIN)/python -m pytest tests/kafka tests/contract/test_stream_port.py
 
 .PHONY: fuzz

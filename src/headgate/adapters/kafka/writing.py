@@ -1,7 +1,7 @@
 """An idempotent producer whose every letter is acknowledged by all replicas; after a failure it is a new one."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, errors
@@ -34,7 +34,7 @@ class Writer:
         self.producer = AIOKafkaProducer(
             enable_idempotence=True,
             acks="all",
-            max_request_size=LONGEST_BYTES,
+            max_request_size=2 * LONGEST_BYTES,
             linger_ms=0,
             **self.access,
             request_timeout_ms=round(1000 * REQUEST_SECONDS),
@@ -50,8 +50,9 @@ class Writer:
         """Return once every letter is acknowledged, but for those whose places are returned: too long for a topic."""
         short = [place for place, letter in enumerate(letters) if not self.is_long(letter)]
         async with asyncio.timeout(GIVE_SECONDS):
-            results = await asyncio.gather(*[self.send(letters[place]) for place in short], return_exceptions=True)
-        failed = {place: result for place, result in zip(short, results, strict=True) if result is not None}
+            sent = [await self.send(letters[place]) for place in short]
+            results = await asyncio.gather(*sent, return_exceptions=True)
+        failed = {place: err for place, err in zip(short, results, strict=True) if isinstance(err, BaseException)}
         long = set(range(len(letters))) - set(short)
         if failed:
             long |= await self.one_by_one(letters, failed)
@@ -76,20 +77,24 @@ class Writer:
             return True
         try:
             async with asyncio.timeout(GIVE_SECONDS):
-                await self.send(letter)
+                await (await self.send(letter))
         except errors.MessageSizeTooLargeError:
             self.refused[letter.topic] = size(letter)
             await self.open()  # what was refused had taken a number, and the next one would be out of order
             return True
         return False
 
-    async def send(self, letter: Letter) -> None:
+    async def send(self, letter: Letter) -> Awaitable[Any]:
+        """Hand a letter to the producer; return its acknowledgement to come."""
         headers = list(letter.headers)
-        await self.producer.send_and_wait(letter.topic, value=letter.value, key=letter.key, headers=headers)
+        acknowledged: Awaitable[Any] = await self.producer.send(
+            letter.topic, value=letter.value, key=letter.key, headers=headers
+        )
+        return acknowledged
 
     def is_long(self, letter: Letter) -> bool:
-        """Say whether the topic refused a letter that was no longer."""
-        return letter.topic in self.refused and size(letter) >= self.refused[letter.topic]
+        """Say whether the topic refused a letter that was no longer than this one."""
+        return size(letter) >= self.refused.get(letter.topic, LONGEST_BYTES)
 
     async def close(self) -> None:
         producer, self.producer = self.producer, None
