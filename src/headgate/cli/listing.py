@@ -9,6 +9,7 @@ from msgspec.json import encode
 
 from headgate.specs.contract import Contract
 from headgate.specs.environment import App, Environment, Promotion, Serving, Version
+from headgate.specs.predictor import PredictorImage
 from headgate.specs.reading import Spec, is_struct
 from headgate.specs.receiver import Receiver
 from headgate.specs.schema import shown, strings
@@ -18,6 +19,7 @@ from headgate.specs.stream import LogTopic, Streaming
 FILES: dict[str, tuple[type[Spec], str]] = {
     "service.yaml": (Service, "Yours, beside your code."),
     "contract.yaml": (Contract, "Yours, beside service.yaml; `headgate init` infers one from rows."),
+    "predictor.json": (PredictorImage, "JSON, written by your `fit` where an image of your own answers for a model."),
     "stream.yaml": (Streaming, "Yours, for `headgate stream`; secrets stay in files and variables that it names."),
     "ship.yaml": (LogTopic, "Yours, for `headgate ship --kafka`; secrets stay in files and variables that it names."),
     "promotion.yaml": (Promotion, "Of the env repo, written by people."),

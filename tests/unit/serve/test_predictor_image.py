@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -18,10 +19,12 @@ from headgate.models import package, saved, v2
 from headgate.models.loading import Loaded, load
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name, short
+from headgate.serve.grpc.messages import SERVICE, kind
 from headgate.serve.setup.preparing import prepare
+from unit.serve.calling import open_channel, refusal, typed
 from unit.serve.running import Running, World, running
 
-SERVICE = """
+SERVICE_YAML = """
 service: rides
 task: binary
 data:
@@ -63,7 +66,7 @@ def network() -> bytes:
 
 def service(folder: Path) -> Path:
     folder.mkdir()
-    (folder / "service.yaml").write_text(SERVICE)
+    (folder / "service.yaml").write_text(SERVICE_YAML)
     (folder / "contract.yaml").write_text(CONTRACT)
     return folder
 
@@ -91,8 +94,19 @@ def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pred
     with answering() as own:
         monkeypatch.setenv("HEADGATE_PREDICTOR", own.address)
         made = trained(folder / "front", OWN)
-        with running(made.options()) as front:
+        with running(made.options(grpc_port=0)) as front:
             yield own, front, made
+
+
+def ready_over_grpc(server: Running) -> bool:
+    with open_channel(server) as channel:
+        ask = channel.unary_unary(f"/{SERVICE}/ServerReady", None, kind("ServerReadyResponse").FromString)
+        return bool(ask(b"", timeout=10).ready)
+
+
+def infer_code(server: Running) -> grpc.StatusCode:
+    with open_channel(server) as channel:
+        return refusal(channel, typed(body(X)))[0]
 
 
 def test_a_server_of_another_kind_answers_for_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +134,7 @@ def test_while_it_is_away_clients_are_told_to_come_again(tmp_path: Path, monkeyp
         own.shutdown()
         own.hang_up()
         gone = front.infer(body(X))
+        over_grpc = ready_over_grpc(front), infer_code(front)
         ready, live = front.ask("/v2/health/ready").status, front.ask("/v2/health/live").status
         with answering(port):
             back = front.ask("/v2/health/ready").status, front.infer(body(X)).json["outputs"]
@@ -132,6 +147,7 @@ def test_while_it_is_away_clients_are_told_to_come_again(tmp_path: Path, monkeyp
     assert (503, "1") == (gone.status, gone.headers["retry-after"])
     assert "127.0.0.1" not in gone.json["error"]
     assert (503, 200) == (ready, live)
+    assert (False, grpc.StatusCode.UNAVAILABLE) == over_grpc
     assert (200, good.json["outputs"]) == back
     assert (503, 500) == other
     assert counted >= 1

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
+from inspect import isawaitable
 from typing import Any
 
 import grpc
@@ -106,7 +107,7 @@ class Listener:
         """Return how each method is answered; messages stay bytes until a limit allows to read them."""
         asked: dict[str, Callable[[bytes], Any]] = {
             "ServerLive": lambda _: kind("ServerLiveResponse")(live=True),
-            "ServerReady": lambda _: kind("ServerReadyResponse")(ready=not self.app.draining),
+            "ServerReady": self.server_ready,
             "ServerMetadata": self.about_server,
             "ModelReady": self.model_ready,
             "ModelMetadata": self.about_model,
@@ -147,7 +148,8 @@ class Listener:
     async def page(self, give: Callable[[bytes], Any], content: bytes, context: Context) -> bytes:
         """Answer what a platform asks."""
         try:
-            return bytes(give(content).SerializeToString())
+            said = give(content)
+            return bytes((await said if isawaitable(said) else said).SerializeToString())
         except RefusalError as err:
             await context.abort(CODES[err.status], err.message)
             raise
@@ -155,9 +157,12 @@ class Listener:
     def about_server(self, _content: bytes) -> Any:
         return kind("ServerMetadataResponse")(name="headgate", version=version("headgate"))
 
-    def model_ready(self, content: bytes) -> Any:
+    async def server_ready(self, _content: bytes) -> Any:
+        return kind("ServerReadyResponse")(ready=await self.app.pages.is_ready())
+
+    async def model_ready(self, content: bytes) -> Any:
         self.refuse_other_models(parse(kind("ModelReadyRequest"), content))
-        return kind("ModelReadyResponse")(ready=not self.app.draining)
+        return kind("ModelReadyResponse")(ready=await self.app.pages.is_ready())
 
     def about_model(self, content: bytes) -> Any:
         self.refuse_other_models(parse(kind("ModelMetadataRequest"), content))
