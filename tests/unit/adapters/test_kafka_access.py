@@ -10,6 +10,7 @@ from headgate.adapters.kafka.access import access
 from headgate.adapters.kafka.stream import KafkaStream
 from headgate.errors import PermanentError, TransientError
 from headgate.specs.stream import Sasl, Streaming, Tls
+from kafka.people import certificate
 
 SECRET = "open-sesame"
 
@@ -91,3 +92,17 @@ def test_brokers_that_nobody_answers_at_may_be_tried_again() -> None:
         return caught.value
 
     assert "127.0.0.1:1" in str(asyncio.run(open_and_close()).found)
+
+
+def test_a_clients_own_certificate_is_shown_and_one_without_its_key_is_named(tmp_path: Path) -> None:
+    """Where brokers ask for one."""
+    ca = certificate(tmp_path)  # broker.pem has a key and its certificate, as good for a client
+
+    made = access(
+        stream(tls=Tls(ca=str(ca), certificate=str(tmp_path / "broker.pem"), key=str(tmp_path / "broker.pem")))
+    )
+
+    assert len(made["ssl_context"].get_ca_certs()) == 1
+    with pytest.raises(PermanentError, match="tls cannot be used") as caught:
+        access(stream(tls=Tls(certificate=str(ca), key=str(ca))))
+    assert str(ca) in str(caught.value.found)
