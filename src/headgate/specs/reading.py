@@ -30,8 +30,10 @@ def parse(text: str, expected: type[S], source: str) -> S:
 
 def parsed(text: str, expected: type[S], source: str) -> S:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)  # libyaml would be quicker, and ends the process where text is nested deeply
+        node = loader.get_single_node()
+        strange = next(unknown_keys(node, expected, ()), None)
+        document = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
@@ -40,7 +42,8 @@ def parsed(text: str, expected: type[S], source: str) -> S:
     except ValueError as err:  # a date or a number that is none
         raise PermanentError(f"{source} is not YAML: {str(err)[:100]}") from err
     document = {} if document is None else document
-    for path, key, line, known in unknown_keys(node, expected, ()):
+    if strange:
+        path, key, line, known = strange
         where = ".".join((*path, key))
         raise PermanentError(
             f"{source}:{line} has unknown key {where!r}.{did_you_mean(key, known)}",
