@@ -1,25 +1,19 @@
 """The rows of many messages to scores, in as few calls as give the server's own numbers."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 import numpy as np
 from polars.exceptions import PanicException
 
-from headgate.errors import HeadgateError
+from headgate.errors import HeadgateError, TransientError
 from headgate.models.formats import Matrix
-from headgate.models.loading import Loaded, Predictions
-from headgate.models.signature import Feature, Signature
+from headgate.models.loading import Predictions
 from headgate.serve.door.admission import Admitted
+from headgate.serve.model.one_call import same_together
 from headgate.serve.model.predictor import Predictor, finite
 from headgate.serve.model.rowwise import doubt
 from headgate.serve.model.together import encoded
 from headgate.stream.letters import FAILED, DeadError
-
-TRIED_ROWS = 256
-TRIED_SIZES = (2, 3, 7, 64, TRIED_ROWS)
-MISSING = 0.05
-"""Share of the values of every fourth row: what is missing may hide what a model adds up."""
 
 TRIED_EVERY = 64
 """Calls of which one message is computed alone as well, and the first few."""
@@ -48,10 +42,12 @@ class Scoring:
         """Return the scores of a group, of its halves where one of them is at fault: only that one shall have none."""
         if len(messages) == 1 or self.doubt:
             return [self.alone(rows) for rows in messages]
-        with suppress(*FAILURES):
+        try:
             matrices = self.matrices(messages)
             if self.stands_a_trial(messages, matrices):
                 return list(self.called(matrices))
+        except FAILURES as err:
+            refuse_passing(err)
         half = len(messages) // 2
         return self.group(messages[:half]) + self.group(messages[half:])
 
@@ -87,7 +83,14 @@ class Scoring:
         try:
             return self.predictor.answer(rows)
         except FAILURES as err:
+            refuse_passing(err)
             return failed(err)
+
+
+def refuse_passing(err: BaseException) -> None:
+    """Raise what passes: a model that is away is no message's fault, and none is a dead letter for it."""
+    if isinstance(err, TransientError):
+        raise err
 
 
 def failed(err: BaseException) -> DeadError:
@@ -108,32 +111,3 @@ def grouped(messages: Sequence[Admitted], most_rows: int) -> Iterator[list[Admit
         count += rows.count
     if group:
         yield group
-
-
-def same_together(loaded: Loaded) -> bool:
-    """Say whether made-up rows score the same bits alone and in calls of several sizes.
-
-    Trees do. A product of matrices does not: one row is added up in another order than many, the last bit differs, and
-    the same message would have two answers, by what came beside it. Such a model is called once a message.
-    """
-    matrix = made_up(loaded.signature)
-    alone = np.concatenate([loaded.predict_matrix(matrix[place : place + 1]) for place in range(TRIED_ROWS)])
-    for size in TRIED_SIZES:
-        calls = [loaded.predict_matrix(matrix[start : start + size]) for start in range(0, TRIED_ROWS, size)]
-        if not np.array_equal(alone, np.concatenate(calls), equal_nan=True):
-            return False
-    return True
-
-
-def made_up(signature: Signature) -> Matrix:
-    """Return rows with a value for every feature, some missing; always the same."""
-    random = np.random.default_rng(0)
-    matrix = np.stack([column(feature, random) for feature in signature.features], axis=1)
-    matrix[::4][random.random(matrix[::4].shape) < MISSING] = np.nan
-    return matrix
-
-
-def column(feature: Feature, random: np.random.Generator) -> Matrix:
-    if feature.kind == "category":
-        return random.integers(0, max(1, len(feature.categories)), TRIED_ROWS).astype(np.float32)
-    return (random.normal(size=TRIED_ROWS) * 10.0 ** random.integers(-2, 4, TRIED_ROWS)).astype(np.float32)

@@ -9,10 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import msgspec
+import numpy as np
 import pytest
+import xgboost
 
 from headgate.models import package
+from headgate.models.formats import Matrix
+from headgate.models.loading import Loaded, Predictions
+from headgate.models.packed import FILES, Packed
 from headgate.serve.experiment.divided import ExperimentOptions
 from headgate.serve.grpc.listener import Call
 from headgate.serve.grpc.messages import InferRequest
@@ -271,6 +277,49 @@ def test_each_model_of_an_experiment_gets_its_own_features(made: World) -> None:
     }
     assert batching_of(app).requests == 8
     assert found == one_by_one(app, bodies)
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_trees_are_asked_for_all_at_once_and_say_the_same_of_each(made: World, library: str) -> None:
+    """One call for a batch, the same bits; one request's unknown output is still its own affair."""
+    sha256 = package.write(made.folder / "trees", trees(library), package.read_signature(made.model), {})
+    options = made.options(model=made.folder / "trees", sha256=sha256, log_dir=None)
+    app = App(prepare(options, sha256), options.limits)
+    counting = Counting(app.served.predictor.loaded)
+    app.served.predictor.loaded = counting
+    bodies: list[Any] = [rides(1 + place % 3, rider=place) for place in range(6)]
+    bodies[2]["outputs"] = [{"name": "median"}]
+
+    found = together(app, bodies)
+
+    assert counting.rows == [12]
+    assert [answer.code for answer in found] == [200, 200, 400, 200, 200, 200]
+    assert found == one_by_one(app, bodies)
+
+
+class Counting(Loaded):
+    """A model that counts its calls."""
+
+    def __init__(self, other: Loaded) -> None:
+        self.__dict__ |= vars(other)
+        self.rows: list[int] = []
+
+    def predict_matrix(self, matrix: Matrix) -> Predictions:
+        """Note how many rows it is asked for."""
+        self.rows.append(len(matrix))
+        return super().predict_matrix(matrix)
+
+
+def trees(library: str) -> Packed:
+    """Return trees fitted on anything, as their library keeps them."""
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(300, 3)) * [1, 3, 12]
+    y = (x.sum(axis=1) > 0).astype(np.float64)
+    if library == "lightgbm":
+        booster = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(x, y))
+        return Packed("lightgbm", {FILES["lightgbm"]: booster.model_to_string().encode()})
+    forest = xgboost.train({"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(x, y), num_boost_round=30)
+    return Packed("xgboost", {FILES["xgboost"]: bytes(forest.save_raw("ubj"))})
 
 
 def member(values: list[bool | None]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name
 from headgate.serve.door.admission import Admitted
+from headgate.serve.model.one_call import same_together
 from headgate.serve.model.predictor import Predictor
 from headgate.stream.answering import Answering
-from headgate.stream.scoring import grouped, same_together
+from headgate.stream.scoring import grouped
 from unit.stream.conftest import STREAM
 from unit.stream.messages import kind, message, request
 

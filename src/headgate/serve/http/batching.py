@@ -13,12 +13,14 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 from polars.exceptions import PanicException
 
 from headgate.errors import PermanentError
 from headgate.models.loading import Predictions
 from headgate.serve.door.admission import Admitted
-from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.one_call import same_together
+from headgate.serve.model.predictor import Predictor, finite
 from headgate.serve.model.together import Matrices, are_same, encoded
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.protocols.v2 import Request
@@ -32,7 +34,12 @@ TRIED_EVERY = 64
 FAILURES = (Exception, PanicException)
 """Also what Polars makes of a panic, which is no Exception: it shall not take the others' answers with it."""
 
+QUICK = ("onnx", "lightgbm", "xgboost")
+"""Formats whose models are called a few hundred times in well below a second."""
+
 Given = bytes | Exception
+Made = Matrices | Predictions | None
+"""A request as the models take it, or what the model says of it."""
 Finish = Callable[[Request, Admitted, Dialect, Predictions, float], bytes]
 """`finish(request, rows, dialect, scores, began)` records an answer and returns its content."""
 
@@ -61,6 +68,8 @@ class Batching:
     def __init__(self, predictor: Predictor, finish: Finish, *, is_on: bool) -> None:
         self.predictor = predictor
         self.finish = finish
+        self.is_one_call = is_on and may_be_one_call(predictor)
+        """The model, too, is asked for a whole batch."""
         self.open: Batch | None = None
         self.is_on = is_on
         """The function is taken to make a row's features of that row alone."""
@@ -102,18 +111,24 @@ class Batching:
             except Exception as err:  # noqa: BLE001 - the others are told theirs
                 sys.stderr.write(f"an answer found nobody: {type(err).__name__}: {err}\n")
 
-    def made(self, requests: Sequence[Admitted]) -> Sequence[Matrices | None]:
+    def made(self, requests: Sequence[Admitted]) -> Sequence[Made]:
         """Return what was made of each request together with the others; None: it is to be computed alone."""
-        alone = [None] * len(requests)
+        alone: list[Made] = [None] * len(requests)
         if len(requests) == 1 or not self.is_on:
             return alone
         self.batches += 1
         self.requests += len(requests)
-        try:
-            made = encoded(self.predictor, requests)
-        except FAILURES:
-            return alone
-        return made if self.stands_a_trial(requests, made) else alone
+        with suppress(*FAILURES):
+            matrices = encoded(self.predictor, requests)
+            if self.stands_a_trial(requests, matrices):
+                return self.called(matrices) if self.is_one_call else matrices
+        return alone
+
+    def called(self, matrices: Sequence[Matrices]) -> Sequence[Predictions]:
+        """Return what the one model says of each request."""
+        ends = np.cumsum([len(matrix) for (matrix,) in matrices])
+        whole = self.predictor.loaded.predict_matrix(np.concatenate([matrix for (matrix,) in matrices]))
+        return np.split(whole, ends[:-1])
 
     def stands_a_trial(self, requests: Sequence[Admitted], made: Sequence[Matrices]) -> bool:
         """Compute one of the requests alone now and then; where that gives other features nothing is batched any more.
@@ -134,17 +149,27 @@ class Batching:
         )
         return False
 
-    def content(self, asked: Asked, own: Matrices | None, share: float) -> Given:
+    def content(self, asked: Asked, own: Made, share: float) -> Given:
         """Return one answer, or why there is none; `share` is the request's part of what was done for all."""
         request, rows, dialect, _ = asked
         began = time.perf_counter() - share
         try:
-            scores = self.predictor.answer(rows) if own is None else self.predictor.scores(rows, own)
-            return self.finish(request, rows, dialect, scores, began)
+            return self.finish(request, rows, dialect, self.scores(rows, own), began)
         except Exception as err:  # noqa: BLE001 - said by who is given it
             return err
         except PanicException as err:
             return PermanentError(f"polars panicked: {err}")
+
+    def scores(self, rows: Admitted, own: Made) -> Predictions:
+        if own is None:
+            return self.predictor.answer(rows)
+        return self.predictor.scores(rows, own) if isinstance(own, tuple) else finite(own)
+
+
+def may_be_one_call(predictor: Predictor) -> bool:
+    """Say whether the model answers a batch as it answers each request; where calls are long it is not tried."""
+    [first, *others] = predictor.models
+    return not others and first.format in QUICK and same_together(first)
 
 
 def settle(future: "Future[bytes]", given: Given) -> None:

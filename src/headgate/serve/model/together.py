@@ -1,6 +1,6 @@
 """Several requests by one call of the owner's function: one frame, and each request's own part of its features.
 
-The model is then asked request by request: its call costs little beside the frame, and a product of many rows may
+Whether the model is asked for all of them at once is another question (`one_call.py`): a product of many rows may
 differ in its last bit from that of one.
 """
 
