@@ -5,10 +5,10 @@ ENV UV_PROJECT_ENVIRONMENT=/app/.venv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV
 COPY uv.lock ./
 RUN pip install --no-cache-dir uv==$(awk '/^name = "uv"$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
 COPY pyproject.toml README.md LICENSE ./
-RUN uv sync --frozen --no-dev --no-install-project --extra train --extra serve --extra grpc --extra otel --extra mlflow --extra receive
+RUN uv sync --frozen --no-dev --no-install-project --extra train --extra serve --extra grpc --extra otel --extra kafka --extra mlflow --extra receive
 COPY src ./src
 COPY charts ./charts
-RUN uv sync --frozen --no-dev --no-editable --extra train --extra serve --extra grpc --extra otel --extra mlflow --extra receive
+RUN uv sync --frozen --no-dev --no-editable --extra train --extra serve --extra grpc --extra otel --extra kafka --extra mlflow --extra receive
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 headgate && useradd --uid 10001 --gid 10001 --create-home headgate
