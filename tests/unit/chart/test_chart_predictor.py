@@ -14,6 +14,7 @@ from headgate.specs.environment import Serving, Version
 from headgate.specs.predictor import PredictorPod
 from headgate.specs.reading import parse as parse_spec
 from headgate.specs.reading import read
+from manifests.validating import problems
 from unit.chart.rendering import NAMES, PROFILES, edited, objects, one, rendered
 from unit.chart.test_chart_second import container, pod
 
@@ -44,6 +45,12 @@ def test_the_image_runs_beside_the_server_which_is_told_where(mode: str, tmp_pat
     assert {"name": "predictor", "mountPath": "/mnt/models", "readOnly": True} in own["volumeMounts"]
     assert not [each for each in own["env"] if "HEADGATE" in each["name"]]
     assert "envFrom" not in own  # the store's keys are not its business
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_object_is_one_that_its_api_takes(mode: str, tmp_path: Path) -> None:
+    """By the schemas of those who serve them."""
+    assert [] == [problem for each in rendered(profile(tmp_path, mode, gpu=1)) for problem in problems(each)]
 
 
 @pytest.mark.parametrize("mode", MODES)
