@@ -7,7 +7,8 @@ from headgate.models import mlflow
 from headgate.models.packed import EXTENSIONS, FILES, Packed
 from headgate.models.pickles import refuse_pickles
 from headgate.models.skops_bytes import canonical
-from headgate.models.v2 import GOLDEN, image_of
+from headgate.models.v2 import image_of
+from headgate.models.v2_golden import GOLDEN
 from headgate.records.codec import encode
 
 

@@ -14,18 +14,14 @@ import msgspec
 import numpy as np
 
 from headgate.errors import HeadgateError, PermanentError, TransientError
-from headgate.models.formats import Matrix, shaped
-from headgate.models.packed import FILES, Packed
+from headgate.models.formats import Matrix
+from headgate.models.packed import FILES
 from headgate.models.signature import Signature
+from headgate.models.v2_golden import GOLDEN, TOLERANCE, Golden, differing, read
 from headgate.models.v2_line import ADDRESS, NEVER, Address, Line, Reply, StaleError, addresses, away
 from headgate.models.v2_words import LENGTH, numbers, request
-from headgate.records.codec import Record, decode, encode
 from headgate.specs.predictor import PredictorImage, described
 
-GOLDEN = "golden.json"
-GOLDEN_ROWS = 8
-TOLERANCE = 1e-5
-"""Of a probability, or of the largest golden answer of a number."""
 ROWS, BYTES = 1024, 2 << 20
 """Of one request."""
 SECONDS = 5.0
@@ -34,34 +30,48 @@ TRYING_SECONDS = 1.5
 """Of a readiness probe, which waits for no longer itself."""
 GRACE_SECONDS = 1.0
 """A server that closes each connection is asked its golden rows again no sooner."""
-TINY = 1e-30
 PASSING = {408, 429, 502, 503, 504}
 
 
-class Golden(Record, frozen=True, kw_only=True, tag="golden/1"):
-    """Encoded rows, and what the predictor said of them when the model was trained."""
-
-    rows: tuple[tuple[float | None, ...], ...]
-    answers: tuple[tuple[float, ...], ...]
-
-    @property
-    def matrix(self) -> Matrix:
-        return np.array(self.rows, dtype=np.float64).astype(np.float32)
-
-
-def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -> "Remote":  # noqa: ARG001 - the image has its own
-    """Return the predictor that answers for this model at one of the addresses that the operator gave."""
+def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -> "Sought":  # noqa: ARG001 - the image has its own
+    """Return the predictor that answers for this model, looked for at the operator's addresses once it is asked."""
     image = image_of(files)
     refuse_inputs(image, signature)
-    golden = decode(files[GOLDEN], Golden, GOLDEN) if GOLDEN in files else None
-    places = addresses(os.environ.get(ADDRESS, ""))
-    if not places:
-        raise PermanentError(
-            f"model {image.model!r} is answered for by an image of its own, and {ADDRESS} does not say where it runs",
-            found=image.image,
-            next_step=f"run that image, then set {ADDRESS}=http://127.0.0.1:<port>",
-        )
-    return first([Remote(place, image, signature, golden) for place in places])
+    return Sought(image, signature, read(files[GOLDEN], signature) if GOLDEN in files else None)
+
+
+class Sought:
+    """A model that is answered for somewhere: who reads no more than what it takes and gives needs not know where."""
+
+    def __init__(self, image: PredictorImage, signature: Signature, golden: Golden | None) -> None:
+        self.image = image
+        self.signature = signature
+        self.golden = golden
+        self.found: Remote | None = None
+
+    def __call__(self, matrix: Matrix) -> Any:
+        """Return raw predictions."""
+        return self.remote()(matrix)
+
+    def check(self) -> None:
+        """Raise an error that says why nobody answers for the model, or where."""
+        if self.found is None:
+            self.remote()
+        else:
+            self.found.check()
+
+    def remote(self) -> "Remote":
+        if self.found is None:
+            places = addresses(os.environ.get(ADDRESS, ""))
+            if not places:
+                raise PermanentError(
+                    f"model {self.image.model!r} is answered for by an image of its own, and {ADDRESS} does not say "
+                    "where it runs",
+                    found=self.image.image,
+                    next_step=f"run that image, then set {ADDRESS}=http://127.0.0.1:<port>",
+                )
+            self.found = first([Remote(place, self.image, self.signature, self.golden) for place in places])
+        return self.found
 
 
 def image_of(files: Mapping[str, bytes]) -> PredictorImage:
@@ -101,16 +111,6 @@ def first(remotes: list["Remote"]) -> "Remote":
         found="; ".join(each.message for each in troubles)[:1000],
         next_step=f"run {remotes[0].image.image} at one of the addresses of {ADDRESS}",
     )
-
-
-def with_golden(made: Packed, matrix: Matrix, answers: np.ndarray) -> Packed:
-    """Return a trained model's files with some rows and their answers, spread from the lowest to the highest."""
-    columns = answers.reshape(len(matrix), -1)
-    order = np.argsort(columns[:, 0], kind="stable")
-    chosen = np.unique(np.linspace(0, len(matrix) - 1, GOLDEN_ROWS).astype(int))
-    rows = [[None if value != value else value for value in matrix[place].tolist()] for place in order[chosen]]  # noqa: PLR0124 - NaN
-    golden = Golden(rows=tuple(map(tuple, rows)), answers=tuple(map(tuple, columns[order[chosen]].tolist())))
-    return Packed(made.format, {**made.files, GOLDEN: encode(golden)})
 
 
 class Remote:
@@ -200,10 +200,7 @@ class Remote:
 
     def refuse_swapped(self, golden: Golden, raw: Any) -> None:
         """Refuse a predictor that says anything else of the golden rows than the one that was trained."""
-        expected = np.array(golden.answers, dtype=np.float64)
-        found = shaped(raw, len(expected), self.signature).reshape(expected.shape)
-        scale = max(float(np.abs(expected).max()), TINY) if self.signature.task == "regression" else 1.0
-        worst = float(np.abs(found - expected).max()) / scale
+        worst = differing(golden, raw, self.signature)
         if worst > TOLERANCE:
             raise PermanentError(
                 f"the predictor at {self.address} is not the one that this model was trained with: of its golden rows "

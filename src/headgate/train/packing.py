@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from headgate.errors import PermanentError
-from headgate.models import mlflow, saved, v2
+from headgate.models import mlflow, saved, v2, v2_golden
 from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.models.packed import Packed, onnx_packed
@@ -30,7 +30,7 @@ def packed(model: Any, signature: Signature) -> Packed:
 
 def remembering(made: Packed, matrix: Matrix, predictions: Predictions) -> Packed:
     """Return a model's files; one that an image answers for is kept with some of its answers."""
-    return v2.with_golden(made, matrix, predictions) if made.format == "v2" else made
+    return v2_golden.with_golden(made, matrix, predictions) if made.format == "v2" else made
 
 
 def image_of(made: Packed) -> str | UnsetType:

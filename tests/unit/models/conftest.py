@@ -1,10 +1,14 @@
-"""An owner's predictor that answers where the environment says."""
+"""Makes `makings` importable for the tests beside it, and an owner's predictor answer where the environment says."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from fakes.predictor import Predictor, answering
+
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headgate.errors import HeadgateError, PermanentError
-from headgate.models import saved, v2
+from headgate.models import saved, v2_golden
 from headgate.models.loading import Loaded
 from headgate.models.packed import Packed
 from headgate.models.signature import Feature, Signature
@@ -40,13 +40,15 @@ def packed(folder: Path, **changed: Any) -> Packed:
 
 
 def opened(made: Packed, task: str = "binary") -> Loaded:
-    return Loaded(signature(task), made, Digest("0" * 64))
+    loaded = Loaded(signature(task), made, Digest("0" * 64))
+    loaded.check()
+    return loaded
 
 
 def golden(folder: Path, task: str = "binary", **changed: Any) -> Packed:
     """Return a predictor with its golden rows, as training packs it."""
     made = packed(folder, **changed)
-    return v2.with_golden(made, X, opened(made, task).predict_matrix(X))
+    return v2_golden.with_golden(made, X, opened(made, task).predict_matrix(X))
 
 
 def refused(do: Callable[[], object], kind: type[HeadgateError] = PermanentError) -> str:

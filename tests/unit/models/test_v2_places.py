@@ -7,7 +7,10 @@ import pytest
 
 from fakes.predictor import Predictor
 from headgate.errors import UsageError
-from unit.models.owned import IMAGE, opened, packed, refused
+from headgate.models.loading import Loaded
+from headgate.models.packed import Packed
+from headgate.names import Digest
+from unit.models.owned import IMAGE, opened, packed, refused, signature
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,29 @@ def test_without_an_address_the_image_to_run_is_named(tmp_path: Path, monkeypatc
 
     assert "HEADGATE_PREDICTOR does not say where it runs" in said
     assert IMAGE in said
+
+
+def test_what_a_model_takes_and_gives_can_be_read_where_nobody_answers_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drift is measured of what was logged: it needs no image to run."""
+    monkeypatch.delenv("HEADGATE_PREDICTOR", raising=False)
+
+    assert "v2" == Loaded(signature(), packed(tmp_path), Digest("0" * 64)).format
+
+
+@pytest.mark.parametrize(
+    "golden",
+    [
+        b"{}",
+        b'{"kind": "golden/1", "rows": [], "answers": []}',
+        b'{"kind": "golden/1", "rows": [[1.0]], "answers": [[0.5]]}',
+        b'{"kind": "golden/1", "rows": [[1.0, 2.0]], "answers": []}',
+        b'{"kind": "golden/1", "rows": [[1.0, 2.0]], "answers": [[0.5, 0.5]]}',
+    ],
+)
+def test_golden_rows_that_are_none_of_the_model_are_refused(golden: bytes, tmp_path: Path) -> None:
+    """They would be agreed with by nobody, or by anybody."""
+    made = packed(tmp_path)
+
+    assert "golden" in refused(lambda: opened(Packed("v2", {**made.files, "golden.json": golden})))

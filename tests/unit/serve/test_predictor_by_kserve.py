@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from headgate.errors import PermanentError
-from headgate.models import saved, v2
+from headgate.models import saved, v2_golden
 from headgate.models.loading import Loaded
 from headgate.names import Digest
 from unit.serve.running import World
@@ -71,10 +71,10 @@ def test_kserve_answers_for_a_model_and_another_one_does_not(
     monkeypatch.setenv("HEADGATE_PREDICTOR", kserve(-0.25))
 
     answers = Loaded(SIGNATURE, made, Digest("0" * 64)).predict_matrix(X)
-    golden = v2.with_golden(made, X, answers)
+    golden = v2_golden.with_golden(made, X, answers)
 
     np.testing.assert_allclose(1 / (1 + np.exp(-rows @ np.array([0.5, -0.25]))), answers, atol=1e-6)
     np.testing.assert_array_equal(answers, Loaded(SIGNATURE, golden, Digest("0" * 64)).predict_matrix(X))
     monkeypatch.setenv("HEADGATE_PREDICTOR", kserve(-0.26))
     with pytest.raises(PermanentError, match="is not the one that this model was trained with"):
-        Loaded(SIGNATURE, golden, Digest("0" * 64))
+        Loaded(SIGNATURE, golden, Digest("0" * 64)).check()

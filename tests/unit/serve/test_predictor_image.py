@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from fakes.predictor import Handler, Predictor, answering
 from headgate.errors import PermanentError, TransientError
-from headgate.models import package, saved, v2
+from headgate.models import package, saved, v2_golden
 from headgate.models.loading import Loaded, load
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name, short
@@ -77,7 +77,7 @@ def trained(folder: Path, predictor: dict[str, Any]) -> World:
     (folder / "predictor.json").write_text(json.dumps(predictor))
     made = saved.read(folder / "predictor.json")
     answers = Loaded(SIGNATURE, made, Digest("0" * 64)).predict_matrix(X)
-    sha256 = package.write(folder / "model", v2.with_golden(made, X, answers), SIGNATURE, {})
+    sha256 = package.write(folder / "model", v2_golden.with_golden(made, X, answers), SIGNATURE, {})
     return World(folder, folder / "model", sha256, folder / "predictions")
 
 

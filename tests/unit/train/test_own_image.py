@@ -12,7 +12,7 @@ from worlds_to_learn import service, varied, world
 
 from fakes.predictor import answering
 from headgate.errors import PermanentError
-from headgate.models import v2
+from headgate.models import v2_golden
 from headgate.names import Digest
 from headgate.records.codec import decode, encode
 from headgate.records.model import Model
@@ -45,7 +45,7 @@ def test_a_described_image_is_a_model_like_any_other(tmp_path: Path, monkeypatch
         made = fitted(tmp_path)
         told = record(made, Digest("e" * 64), dataset(timed=False), code="code", lock="lock")
 
-    golden = decode(made.packed.files["golden.json"], v2.Golden)
+    golden = decode(made.packed.files["golden.json"], v2_golden.Golden)
     answers = [answer for (answer,) in golden.answers]
     assert ("v2", b"RDX3\n") == (made.packed.format, made.packed.files["model.rds"])
     assert answers == sorted(answers)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 def prepare(options: ServeOptions, sha256: Digest) -> Served:
     """Return everything that is served, verified and warm."""
     loaded = load_model(options.model, sha256, options.threads)
+    loaded.check()
     spec = read(options.service_file, Service)
     folder = options.service_file.parent
     contract = read(folder / spec.contract, Contract)
