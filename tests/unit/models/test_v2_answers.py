@@ -1,5 +1,6 @@
 """What a predictor of the owner's own answers is believed only within bounds of time, size, shape and value."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fakes.predictor import LENGTH, Handler, Predictor
-from headgate.errors import TransientError
+from headgate.errors import PermanentError, TransientError
 from headgate.models import v2
-from unit.models.owned import X, opened, packed, refused
+from headgate.models.v2_words import numbers
+from headgate.specs.predictor import described
+from unit.models.owned import PREDICTOR, X, opened, packed, refused, signature
 
 
 def spoiled(**changed: Any) -> Callable[[Handler, dict[str, Any]], bool]:
@@ -150,3 +155,39 @@ def test_a_slow_predictor_has_a_deadline_however_it_is_slow(
 
     assert "takes too long" in said
     assert time.monotonic() - began < 0.9
+
+
+ANSWER = {
+    "model_name": "own",
+    "model_version": "3",
+    "outputs": [{"name": "y", "datatype": "FP64", "shape": [2], "data": [0.25, 0.75]}],
+}
+IMAGE_TOLD = described(json.dumps(PREDICTOR))
+SCRAPS = st.sampled_from(
+    [b"", b"null", b"-1", b"1e999", b'"y"', b"[", b"]", b"{", b"\xff", b"0.5,", b"FP32", b"9" * 30]
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> bytes:
+    """Return an answer with pieces cut out and others put in."""
+    made = json.dumps(ANSWER).encode() + np.array([0.25, 0.75]).tobytes() * draw(st.integers(0, 1))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(made)))
+        made = made[:start] + draw(SCRAPS) + made[start + draw(st.integers(0, 12)) :]
+    return made
+
+
+@settings(max_examples=300)
+@given(body=spoilt() | st.binary(max_size=80), length=st.none() | st.sampled_from(["0", "2", "137", "138", "x", "٣"]))
+def test_whatever_a_predictor_answers_is_two_probabilities_or_a_permanent_error(
+    body: bytes, length: str | None
+) -> None:
+    """Nothing else comes out of it, be it an error of another kind."""
+    try:
+        found = numbers(body, length, IMAGE_TOLD, signature(), 2)
+    except PermanentError:
+        return
+
+    assert found.shape in {(2, 1), (2, 2)}
+    assert ((found >= -1e-6) & (found <= 1 + 1e-6)).all()
