@@ -155,7 +155,7 @@ def test_while_it_is_away_clients_are_told_to_come_again(tmp_path: Path, monkeyp
 
 
 def test_a_slow_predictor_stops_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its requests wait in threads: health and refusals are answered meanwhile."""
+    """Its requests wait in threads: health is answered meanwhile, and a server that ends waits for them."""
     with served(tmp_path, monkeypatch) as (own, front, _):
         let_go = threading.Event()
 
@@ -172,10 +172,12 @@ def test_a_slow_predictor_stops_nobody_else(tmp_path: Path, monkeypatch: pytest.
         other = front.connect()
         other.request("GET", "/v2/health/live")
         alive = other.getresponse().status
+        front.process.terminate()
         let_go.set()
         waiting.join()
+        ended = front.process.wait(10)
 
-    assert (200, [200]) == (alive, answers)
+    assert (200, [200], 0) == (alive, answers, ended)
 
 
 def test_a_swapped_predictor_never_becomes_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
