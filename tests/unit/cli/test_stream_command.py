@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from headgate.adapters.topics import message_of
+from unit.cli.terminal import Terminal
 from unit.serve.running import World, world
 from unit.stream.messages import request
 
@@ -97,12 +98,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_ends_it_at_once_with_what_to_do(made: World, case: str) -> None:
+def test_a_mistake_ends_it_at_once_with_what_to_do(made: World, terminal: Terminal, case: str) -> None:
     """Exit 1 and two lines, nothing answered."""
     spoil, words = MISTAKES[case]
     spoil(made.folder)
 
-    code = start(made).wait(30)
+    said = terminal("stream", "--model", made.model, "--sha256", made.sha256)
 
-    assert (1, True) == (code, words in said(made)), said(made)
-    assert "Traceback" not in said(made)
+    assert (1, True) == (said.code, words in said.err), said.err
+    assert "Traceback" not in said.err

@@ -91,8 +91,9 @@ def test_strict_holds_for_parts_that_a_run_without_it_finished(made: World) -> N
     assert left(made.folder) == {".out.parquet.parts"}
 
 
-def test_two_at_once_into_one_file_are_refused(made: World) -> None:
+def test_two_at_once_into_one_file_are_refused(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second is told to wait; the first goes on."""
+    monkeypatch.setattr("headgate.score.parts.PATIENCE_SECONDS", 0.1)
     rides(20).write_parquet(made.folder / "in.parquet")
     plan = plan_of(made.folder / "in.parquet", 20, made.sha256, "code", 8)
 
@@ -102,15 +103,18 @@ def test_two_at_once_into_one_file_are_refused(made: World) -> None:
     assert again(made).scored == 20
 
 
-@pytest.mark.parametrize("rejected", [pytest.param(False, marks=pytest.mark.full), True])
-def test_killed_by_sigkill_anywhere_the_command_goes_on(made: World, rejected: bool) -> None:
+@pytest.mark.parametrize(
+    ("rejected", "kills"),
+    [(True, (70,))] + [pytest.param(each, (1, 8, 30, 70), marks=pytest.mark.full) for each in (False, True)],
+)
+def test_killed_by_sigkill_anywhere_the_command_goes_on(made: World, rejected: bool, kills: tuple[int, ...]) -> None:
     """Again and again until it is done: never half a file, no row twice, none missing."""
     rows = rides(30_000).with_columns(seats=(pl.col("rider") % (9 + rejected)).replace(7, 1))
     rows.write_parquet(made.folder / "in.parquet")
     words = (*by_package(made), "--part-rows", 300, "--output", "json")
     parts = made.folder / ".out.parquet.parts"
 
-    for kept in (1, 8, 30, 70):
+    for kept in kills:
         typed = headgate(made, *words)
         while len(list(parts.glob("*.json"))) <= kept and typed.poll() is None:
             time.sleep(0.002)

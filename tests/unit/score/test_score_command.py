@@ -6,19 +6,25 @@ import sys
 import polars as pl
 import pytest
 
-from unit.score.scoring import by_package, headgate, rides
+from unit.cli.terminal import Terminal
+from unit.score.scoring import by_package, rides
 from unit.serve.running import World
 
 
-def test_the_command_says_what_became_of_the_rows(made: World) -> None:
+@pytest.fixture
+def terminal(made: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(made.folder, monkeypatch, capsys)
+
+
+def test_the_command_says_what_became_of_the_rows(made: World, terminal: Terminal) -> None:
     """On stdout, for people; no bar where there is no terminal."""
     rides(30).with_columns(seats=pl.lit(9)).write_parquet(made.folder / "in.parquet")
 
-    out, err = headgate(made, *by_package(made)).communicate()
+    said = terminal("score", "in.parquet", "out.parquet", *by_package(made))
 
-    assert f"0 of 30 rows scored by model {made.sha256[:12]}" in out
-    assert "30 break the contract" in out
-    assert err == ""
+    assert f"0 of 30 rows scored by model {made.sha256[:12]}" in said.out
+    assert "30 break the contract" in said.out
+    assert (0, "") == (said.code, said.err)
 
 
 @pytest.mark.parametrize(
@@ -30,14 +36,13 @@ def test_the_command_says_what_became_of_the_rows(made: World) -> None:
         ([], "no record", 1),
     ],
 )
-def test_the_command_needs_one_verified_model(made: World, words: list[str], expected: str, code: int) -> None:
+def test_the_command_needs_one_verified_model(terminal: Terminal, words: list[str], expected: str, code: int) -> None:
     """Named in one way of three."""
-    rides(3).write_parquet(made.folder / "in.parquet")
+    rides(3).write_parquet(terminal.folder / "in.parquet")
 
-    typed = headgate(made, *words)
-    _, err = typed.communicate()
+    said = terminal("score", "in.parquet", "out.parquet", *words)
 
-    assert (typed.returncode, expected in err) == (code, True), err
+    assert (said.code, expected in said.err) == (code, True), said.err
 
 
 MEASURING = (

@@ -74,6 +74,7 @@ def written(made: World) -> list[bytes]:
     return [(made.folder / name).read_bytes() for name in FILES]
 
 
+@pytest.mark.full
 def test_what_the_page_types_is_what_one_process_makes(kept: World) -> None:
     """Byte for byte, and said in a manifest; the block of docs/score.md, with the name of a model."""
     [block] = [text for text in re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL) if "gather" in text]

@@ -15,6 +15,7 @@ from unit.score.scoring import again, by_package, headgate, predictor_of, rides,
 from unit.serve.running import World
 
 
+@pytest.mark.full
 def test_shares_are_scored_by_processes_of_their_own(made: World) -> None:
     """Begun together, in any order; the run for the whole takes up what they did, and makes the same bytes."""
     rows = rides(5000).with_columns(seats=(pl.col("rider") % 10).replace(7, 1))
@@ -72,8 +73,9 @@ def test_the_whole_scores_what_no_share_did(made: World) -> None:
     assert pl.read_parquet(target)["rider"].to_list() == list(range(50))
 
 
-def test_one_share_is_scored_by_one_process(made: World) -> None:
+def test_one_share_is_scored_by_one_process(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same share twice is refused, another one is not; nor may the whole begin meanwhile."""
+    monkeypatch.setattr("headgate.score.parts.PATIENCE_SECONDS", 0.1)
     rides(20).write_parquet(made.folder / "in.parquet")
     plan = plan_of(made.folder / "in.parquet", 20, made.sha256, "code", 8)
     parts, same = (Parts(made.folder / "out.parquet", plan) for _ in range(2))
