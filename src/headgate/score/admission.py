@@ -150,8 +150,8 @@ def broken(column: Values, door: Door) -> pl.DataFrame:
 def places_of(sent: pl.Series, bad: Sequence[tuple[Any, Problem]]) -> pl.DataFrame:
     """Return where the bad values stand."""
     listed = keyed(pl.Series("value", [value for value, _ in bad], sent.dtype)).with_columns(
-        pl.Series("kind", [problem.kind for _, problem in bad]),
-        pl.Series("reason", [problem.reason for _, problem in bad]),
+        pl.Series("kind", [problem.kind for _, problem in bad], pl.String),
+        pl.Series("reason", [problem.reason for _, problem in bad], pl.String),
     )
     numbered = keyed(sent.alias("value")).with_row_index(ROW)
     found = numbered.join(listed, on=["value", "nan"], how="inner", nulls_equal=True, maintain_order="left")
@@ -170,10 +170,21 @@ def lost(column: Values, door: Door) -> pl.DataFrame:
     missing = column.stored.is_null()
     if door.contract.columns[column.name].type not in TIMES or not missing.any():
         return NONE
-    unreal = said(missing & column.sent.is_not_null(), column.name, "type", "has a time that does not exist")
+    bad = column.sent.filter(missing & column.sent.is_not_null()).unique().to_list()
+    unreal = places_of(column.sent, [(text, Problem(column.name, unreal_time(text), "type")) for text in bad])
     if column.name != door.time:
         return unreal
     return pl.concat([unreal, said(missing, column.name, "null", "is null; every row has an event time")])
+
+
+def unreal_time(text: str) -> str:
+    """Return why a text is no moment, in the server's words."""
+    reason = "has a time that does not exist"
+    try:
+        microseconds(text)
+    except (ValueError, OverflowError) as err:
+        return f"{reason}: {err}"
+    return reason
 
 
 def said(wrong: pl.Series, name: str, kind: str, reason: str) -> pl.DataFrame:

@@ -73,7 +73,10 @@ class Parts:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[int]:
-        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError as err:
+            raise self.ended() from err
         try:
             yield descriptor
         finally:
@@ -100,6 +103,15 @@ class Parts:
                     next_step="wait for it, or name another file",
                 )
             time.sleep(0.05)
+        if not os.fstat(descriptor).st_nlink:
+            raise self.ended()
+
+    def ended(self) -> TransientError:
+        """Return the error of a folder that whoever scored into it has taken away meanwhile."""
+        return TransientError(
+            f"another process has just made {str(self.target)!r}",
+            next_step="look at it; run this again if it is not yours",
+        )
 
     def begin(self, everything: int) -> None:
         """Keep what this plan's earlier run finished, and nothing else; who begins anew is alone meanwhile."""
@@ -172,7 +184,7 @@ class Parts:
 
     def publish(self, parts: list[Path], target: Path, *, empty: bool = False) -> int:
         """Write the rows of all parts in their order, by rename; without any, a file only where `empty` says so."""
-        rows = pl.scan_parquet(parts)
+        rows = pl.scan_parquet(parts, glob=False)
         count = int(rows.select(pl.len()).collect().item())
         if not count and not empty:
             target.unlink(missing_ok=True)

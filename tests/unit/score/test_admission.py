@@ -134,6 +134,16 @@ def test_a_row_of_a_file_is_let_in_exactly_when_a_request_of_it_is(rows: list[di
         assert f"input '{name}' {reason}"[:60] == refused[row][:60]
 
 
+def test_a_time_that_does_not_exist_is_told_in_the_servers_words() -> None:
+    """With what is wrong with it."""
+    row = GOOD | {"at": "0001-01-01T00:00:00+23:00"}
+
+    [told] = one(row).rejected["reason"]
+
+    assert asked(row) == f"input 'at' {told}"
+    assert told.endswith("out of range")
+
+
 @pytest.mark.parametrize(
     ("change", "input_", "kind"),
     [

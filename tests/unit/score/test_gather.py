@@ -1,8 +1,10 @@
 """Shares of one plan become the file that one process would have made: all of them, once, or nothing appears."""
 
+import fcntl
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from msgspec.structs import replace
 
@@ -15,7 +17,7 @@ from headgate.score.gather import gather
 from headgate.score.parts import Parts
 from headgate.score.plan import Share
 from limits import largest_file
-from unit.score.dividing import FILES, again, all_scored, alone, divided, share_scored
+from unit.score.dividing import FILES, ROWS, again, all_scored, alone, divided, share_scored
 from unit.score.scoring import predictor_of, rides
 from unit.serve.running import World
 
@@ -240,3 +242,27 @@ def test_a_file_that_one_process_makes_has_no_manifest_of_another_one(made: Worl
     score(made.folder / "in.parquet", made.folder / "out.parquet", predictor_of(made), "code")
 
     assert not (made.folder / "out.manifest.json").exists()
+
+
+def test_who_waited_for_a_gathering_that_is_done_is_told_to_look_again(made: World) -> None:
+    """The lock it got is of a folder that is gone."""
+    plan = divided(made)
+    all_scored(made, plan)
+    parts = Parts(Path(plan.target), plan.plan)
+
+    with parts.opened("lock") as waiting:
+        gather(plan)
+        with pytest.raises(TransientError, match="another process has just made"):
+            parts.lock(waiting, fcntl.LOCK_EX)
+    with pytest.raises(TransientError, match="another process has just made"), parts.alone():
+        pass
+
+
+def test_a_name_with_brackets_is_a_name(made: World) -> None:
+    """Not a pattern that the parts would have to fit."""
+    ROWS.write_parquet(made.folder / "in.parquet")
+    target = made.folder / "out[1]*.parquet"
+
+    score(made.folder / "in.parquet", target, predictor_of(made), "code", part_rows=8)
+
+    assert pl.read_parquet(target, glob=False).height == 45
