@@ -47,6 +47,7 @@ class TopicShipping:
 
     async def send(self, paths: list[Path]) -> int:
         self.troubles.overheard.forget()
+        self.writer.refused.clear()  # a limit may have been raised meanwhile
         total = 0
         try:
             with self.troubles.told(f"write topic {self.log.topic!r}"):

@@ -140,7 +140,9 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
 
 
 def message_of(record: Any) -> Message:
-    return Message(record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
+    """Return a record as a message; a header without a value, which Kafka knows, is an empty one."""
+    headers = tuple((name, value or b"") for name, value in record.headers)
+    return Message(record.topic, record.partition, record.offset, record.key, record.value, headers)
 
 
 def ms(seconds: float) -> int:
