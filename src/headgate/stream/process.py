@@ -32,6 +32,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 def run(stream: Stream, answering: Answering, telling: Telling, options: StreamOptions) -> None:
     """Answer messages until SIGTERM or SIGINT, then end what is in hand; PermanentError where it cannot go on."""
     telling.registry.register(answering.predictor.door.violations)
+    telling.recorder = answering.recorder
     if why := answering.scoring.doubt:
         telling.say("one_by_one", why=why)
     with metrics(telling.registry, options) as port:

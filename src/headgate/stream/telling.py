@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created
 from headgate import measures
 from headgate.errors import TransientError
 from headgate.ports import Letter
+from headgate.serve.logs.recorder import Recorder
 from headgate.stream.letters import kind_of
 
 ANSWERED, DEAD = "answered", "dead"
@@ -29,6 +30,9 @@ class Telling:
         self.is_away = False
         self.ready: Callable[[], object] = lambda: None
         """Called each time that messages can be read."""
+        self.recorder: Recorder | None = None
+        """What keeps the prediction log, where one is kept."""
+        self.log_trouble: str | None = None
         self.messages = self.made(Counter, measures.STREAM_MESSAGES, "Messages.", measures.STREAM_MESSAGES_LABELS)
         self.dead = self.made(Counter, measures.STREAM_DEAD, "Dead letters, by why.", measures.STREAM_DEAD_LABELS)
         self.waiting = self.made(Gauge, measures.STREAM_LAG, "Messages that wait.", measures.STREAM_LAG_LABELS)
@@ -37,6 +41,8 @@ class Telling:
         away = self.made(Gauge, measures.STREAM_AWAY, "1: the topics cannot be reached.", (measures.SERVICE,))
         self.lost, self.failures = lost.labels(service, topic), failures.labels(service)
         self.unreachable = away.labels(service)
+        unlogged = self.made(Counter, measures.LOG_LOST, "Answered requests not logged.", (measures.SERVICE,))
+        self.unlogged = unlogged.labels(service)
         for outcome in (ANSWERED, DEAD):
             self.messages.labels(service, model, outcome)
 
@@ -59,6 +65,15 @@ class Telling:
                 self.dead.labels(service, model, kind).inc(count)
                 self.say_first(kind, letters)
             self.counts[kind] += count
+        if self.recorder:
+            self.logged(self.recorder)
+
+    def logged(self, recorder: Recorder) -> None:
+        """Say once what keeps the prediction log from the disk, and count what was given up."""
+        if recorder.trouble and recorder.trouble != self.log_trouble:
+            self.say("log_waits", why=recorder.trouble)
+        self.log_trouble = recorder.trouble
+        self.unlogged.inc(recorder.forgive())
 
     def say_first(self, kind: str, letters: Sequence[Letter]) -> None:
         """Say where the first dead letter of a kind is; the metric has the rest."""

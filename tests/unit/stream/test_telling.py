@@ -1,11 +1,16 @@
 """What is told of a stream: counters with their names, lines without payloads."""
 
 import json
+from pathlib import Path
 
 from headgate import measures
 from headgate.errors import TransientError
+from headgate.serve.logs.recorder import Recorder
+from headgate.serve.model.predictor import Predictor
+from headgate.serve.setup.preparing import segment_of
 from headgate.stream.answering import Answering
 from headgate.stream.telling import Telling
+from unit.stream.conftest import STREAM
 from unit.stream.messages import message, request
 
 
@@ -70,3 +75,27 @@ def test_away_is_a_state_and_a_count() -> None:
         found.append((value(told, measures.STREAM_AWAY), value(told, measures.STREAM_FAILURES)))
 
     assert [(0, 0), (1, 1), (1, 2), (0, 2)] == found
+
+
+def test_a_log_that_cannot_be_written_is_said_once_and_what_is_given_up_is_counted(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    """Messages are answered all the same, and the lines wait."""
+    recorder = Recorder(tmp_path / "log", segment_of(predictor, predictor.door, predictor.loaded.sha256))
+    answering = Answering(predictor, STREAM, recorder)
+    told, said = telling()
+    told.recorder = recorder
+    (tmp_path / "log").rmdir()
+    (tmp_path / "log").touch()
+
+    for place in range(2):
+        told.done(answering.letters([message(request(), place)]))
+    recorder.lost = 3
+    told.done(answering.letters([message(request(), 2)]))
+
+    [line] = [json.loads(one) for one in said]
+    assert ("log_waits", True) == (line["event"], str(tmp_path) in line["why"])
+    assert [3, 3] == [
+        value(told, measures.LOG_LOST),
+        value(told, measures.STREAM_MESSAGES, model="abc", outcome="answered"),
+    ]
