@@ -78,7 +78,9 @@ def command(
         rows, scores, part_rows = Path(divided.source), Path(divided.target), divided.plan.part_rows
     elif rows is None or scores is None or out:
         raise UsageError(
-            "score needs IN and OUT; --out is for a share of a partition's record", next_step="headgate score --help"
+            "score needs IN and OUT; --out is for a share of a partition's record",
+            found=f"--from {str(source)!r}, which is no partition's record" if source else None,
+            next_step="headgate score --help",
         )
     else:
         loaded = chosen(project, source, environment, model, sha256, threads=threads)
@@ -131,9 +133,9 @@ def refuse_beside(divided: Partitions, share: str | None, **given: object) -> No
     if twice := [name for name, value in given.items() if value is not None]:
         raise UsageError(f"{', '.join(twice)}: the partition's record says it", next_step="leave it out")
     if share not in divided.shares:
+        what = f"--share is {share!r}, which is none" if share else "--share is not given; it is one"
         raise UsageError(
-            f"--share is {share!r}, which is none of the {len(divided.shares)} of the partition's record",
-            found=", ".join(divided.shares[:8]),
+            f"{what} of the {len(divided.shares)} of the partition's record", found=", ".join(divided.shares[:8])
         )
 
 

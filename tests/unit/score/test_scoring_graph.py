@@ -130,7 +130,7 @@ def divided() -> Partitions:
         ("1/2", {"environment": "prod"}, "environment: the partition's record says it"),
         ("3/2", {}, "'3/2', which is none of the 2"),
         ("1/3", {}, "'1/3', which is none of the 2"),
-        (None, {}, "None, which is none of the 2"),
+        (None, {}, "--share is not given; it is one of the 2"),
     ],
 )
 def test_a_share_is_one_of_its_record_and_all_else_is_the_records(
@@ -187,3 +187,11 @@ def test_without_a_record_input_and_output_are_named_and_no_record_is_left(kept:
     """Said before a model is looked for."""
     with pytest.raises(UsageError, match="score needs IN and OUT"):
         command(service=kept.folder / "service.yaml", **given)
+
+
+def test_a_record_that_is_none_is_named(kept: World) -> None:
+    """Whoever mistyped its name looked for a share, not for input and output."""
+    with pytest.raises(UsageError, match="score needs IN and OUT") as caught:
+        command(service=kept.folder / "service.yaml", source=Path("shared.json"), share="1/4")
+
+    assert caught.value.found == "--from 'shared.json', which is no partition's record"
