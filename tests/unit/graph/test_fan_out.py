@@ -173,7 +173,7 @@ def plays(draw: st.DrawFn) -> Play:
     return Play(items, {pod: draw(st.lists(scene, min_size=1, max_size=3)) for pod in pods})
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(plays())
 @example(Play([], {"a": ["pass"], "c": ["pass"]}))
 @example(Play(["0", "1"], {"a": ["75", "pass"], "b0": ["75", "pass"], "b1": ["1"], "c": ["pass"]}))

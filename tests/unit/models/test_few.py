@@ -39,7 +39,7 @@ def signature(features: list[Feature]) -> Signature:
 
 
 @pytest.mark.parametrize("kind", VALUES, ids=str)
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_few_rows_are_encoded_as_many_are(kind: Any, data: st.DataObject) -> None:
     """Nulls, NaN, infinity, numbers too large for float32, integers that floats round, unknown words."""

@@ -69,7 +69,7 @@ REQUESTS = [
 """Good ones, one the owner's function refuses, others that the door does, large ones, and a page."""
 
 
-@pytest.fixture(scope="module", params=["one model", "two models"])
+@pytest.fixture(scope="module", params=[pytest.param("one model", marks=pytest.mark.full), "two models"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, World]]:
     """A server of one model, or of two that share the rows."""
     made = world(tmp_path_factory.mktemp("rides"))

@@ -89,7 +89,7 @@ def sent(draw: st.DrawFn, kinds: Any) -> tuple[dict[str, ColumnType], list[Sent]
     return types, asked
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(sent(st.sampled_from(sorted(VALUES))) | sent(st.just("number")), st.integers(1, 4))
 def test_admitted_rows_are_counted_as_their_frame(case: tuple[dict[str, ColumnType], list[Sent]], most: int) -> None:
     """Whatever the columns' types, whichever are absent, in batches that cut requests in two."""

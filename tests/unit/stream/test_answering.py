@@ -138,7 +138,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(values=st.lists(VALUES, min_size=1, max_size=12), rows=st.integers(1, 12))
 def test_a_message_has_the_same_letter_whatever_comes_beside_it(
     predictor: Predictor, values: list[bytes | None], rows: int

@@ -99,7 +99,7 @@ MESSAGES = [request(f"r{number}", rider=number + 1) for number in range(6)] + [b
 STEPS = ["open", "take", "give", "half", "acknowledge", "commit", "committed"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(fails=st.lists(st.sampled_from(STEPS), max_size=8), most=st.integers(1, 9))
 def test_whatever_fails_every_message_has_a_letter_and_all_of_them_are_equal(
     answering: Answering, tmp_path_factory: pytest.TempPathFactory, fails: list[str], most: int
