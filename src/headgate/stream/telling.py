@@ -50,14 +50,20 @@ class Telling:
         return kind(name, text, labels, registry=self.registry)
 
     def opened(self) -> None:
-        """Messages can be read."""
-        self.say("stream_back" if self.is_away else "stream_open")
+        """Messages can be read; one that was away is back once something went well."""
+        if not self.is_away:
+            self.say("stream_open")
+        self.ready()
+
+    def went_well(self) -> None:
+        if self.is_away:
+            self.say("stream_back")
         self.is_away = False
         self.unreachable.set(0)
-        self.ready()
 
     def done(self, letters: Sequence[Letter]) -> None:
         """These were written, and what they are about is committed."""
+        self.went_well()
         service, model = self.facts["service"], self.facts["model"]
         for kind, count in Counts(kind_of(letter) for letter in letters).items():
             self.messages.labels(service, model, DEAD if kind else ANSWERED).inc(count)
@@ -83,6 +89,7 @@ class Telling:
 
     def lag(self, waiting: Mapping[int, int], lost: int) -> None:
         """So many messages wait in each partition; so many more were gone before they were read."""
+        self.went_well()
         self.waiting.clear()
         for partition, count in waiting.items():
             self.waiting.labels(self.facts["service"], self.facts["topic"], str(partition)).set(count)

@@ -61,7 +61,7 @@ def test_what_waits_is_told_of_the_partitions_this_process_has_now() -> None:
 
 
 def test_away_is_a_state_and_a_count() -> None:
-    """1 until messages can be read again."""
+    """1 until something went well again: topics that open and then fail at each message are away as well."""
     told, _ = telling()
     found = []
 
@@ -70,11 +70,14 @@ def test_away_is_a_state_and_a_count() -> None:
         lambda: told.away(TransientError("gone"), 1),
         lambda: told.away(TransientError("gone"), 2),
         told.opened,
+        lambda: told.away(TransientError("gone"), 2),
+        told.opened,
+        lambda: told.done([]),
     ):
         step()
         found.append((value(told, measures.STREAM_AWAY), value(told, measures.STREAM_FAILURES)))
 
-    assert [(0, 0), (1, 1), (1, 2), (0, 2)] == found
+    assert [(0, 0), (1, 1), (1, 2), (1, 2), (1, 3), (1, 3), (0, 3)] == found
 
 
 def test_a_log_that_cannot_be_written_is_said_once_and_what_is_given_up_is_counted(
