@@ -21,6 +21,9 @@ SESSION_SECONDS = 10.0
 REBALANCE_SECONDS = 25.0
 """A rebalance that takes longer is begun anew."""
 
+BATCH_SECONDS = 3600.0
+"""A batch may take so long; the library's five minutes would give its messages to the next process, and so on for ever."""
+
 MOVED = (errors.CommitFailedError, errors.IllegalStateError)
 """A rebalance came between: whoever has the partition now begins at its last commit."""
 
@@ -57,6 +60,7 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
                 isolation_level="read_committed",
                 session_timeout_ms=ms(SESSION_SECONDS),
                 heartbeat_interval_ms=ms(SESSION_SECONDS / 5),
+                max_poll_interval_ms=ms(BATCH_SECONDS),
                 **self.access,
                 request_timeout_ms=ms(REQUEST_SECONDS),
             )
