@@ -22,7 +22,7 @@ REBALANCE_SECONDS = 25.0
 """A rebalance that takes longer is begun anew."""
 
 BATCH_SECONDS = 3600.0
-"""A batch may take so long; the library's five minutes would give its messages to the next process, and so on for ever."""
+"""A batch may take so long; after the library's own five minutes the next process would begin it anew, and so on."""
 
 MOVED = (errors.CommitFailedError, errors.IllegalStateError)
 """A rebalance came between: whoever has the partition now begins at its last commit."""
