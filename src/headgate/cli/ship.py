@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -12,7 +13,7 @@ import typer
 
 from headgate.adapters.answers import Shipping, place
 from headgate.cli.fetch import open_store
-from headgate.errors import TransientError, UsageError
+from headgate.errors import HeadgateError, TransientError, UsageError
 from headgate.names import name
 
 app = typer.Typer(add_completion=False)
@@ -25,6 +26,27 @@ class Destination(Protocol):
 
     def ship(self) -> int:
         """Send every whole line that is new; return how many bytes that was."""
+
+
+@dataclass
+class Sending:
+    """What is sent to one destination."""
+
+    destination: Destination
+    works: bool = False
+    """Something arrived there. What goes wrong from then on is said and tried again: its pod answers requests."""
+
+    def send(self) -> int:
+        """Send what is new; return how many bytes that was. What cannot be sent now is sent the next time."""
+        try:
+            count = self.destination.ship()
+        except HeadgateError as err:
+            if not (self.works or isinstance(err, TransientError)):
+                raise
+            print("\n".join(err.lines()), file=sys.stderr, flush=True)
+            return 0
+        self.works = self.works or count > 0
+        return count
 
 
 @app.command()
@@ -45,15 +67,15 @@ def ship(
 ) -> None:
     """Send what a server logs to the store or a topic, beside it in its pod, until seconds after it is asked to end."""
     where = place(name(environment, "environment"), name(service, "service"))
-    destinations = list(opened(log_dir, where, store, kafka))
-    if not destinations:
+    sendings = [Sending(destination) for destination in opened(log_dir, where, store, kafka)]
+    if not sendings:
         raise UsageError("neither --store nor --kafka says where to", next_step="headgate ship --help")
     ending = threading.Event()
     for number in ENDING:
         signal.signal(number, lambda *_: ending.set())
     last = time.monotonic()
     while not (ending.is_set() and time.monotonic() - last > quiet):
-        if sum(sent(destination) for destination in destinations):
+        if sum(sending.send() for sending in sendings):
             last = time.monotonic()
         if ending.is_set():
             time.sleep(POLL_SECONDS)
@@ -71,12 +93,3 @@ def opened(log_dir: Path, where: str, store: str | None, kafka: Path | None) -> 
         from headgate.specs.stream import LogTopic, checked_topic
 
         yield TopicShipping(checked_topic(read(kafka, LogTopic)), log_dir)
-
-
-def sent(destination: Destination) -> int:
-    """Send what is new; return how many bytes that was. What cannot be sent now is sent the next time."""
-    try:
-        return destination.ship()
-    except TransientError as err:
-        print("\n".join(err.lines()), file=sys.stderr, flush=True)
-        return 0

@@ -7,6 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from headgate.cli.ship import Sending
+from headgate.errors import HeadgateError, PermanentError, TransientError
+
 HEAD, LINE = b'{"service":"rides"}\n', b'{"at":1}\n'
 
 
@@ -56,3 +61,33 @@ def test_a_log_that_goes_nowhere_is_a_mistake(tmp_path: Path) -> None:
 
     assert process.returncode == 2
     assert b"neither --store nor --kafka" in said
+
+
+class Played:
+    """A destination that ends each sending as it is told to."""
+
+    def __init__(self, *ends: int | HeadgateError) -> None:
+        self.ends = iter(ends)
+
+    def ship(self) -> int:
+        end = next(self.ends)
+        if isinstance(end, HeadgateError):
+            raise end
+        return end
+
+
+def test_a_destination_that_never_took_anything_and_never_will_ends_it() -> None:
+    """A wrong setting is found by the canary that brings it; what may pass is waited for."""
+    sending = Sending(Played(0, TransientError("away"), PermanentError("no such user")))
+
+    assert [0, 0] == [sending.send(), sending.send()]
+    with pytest.raises(PermanentError, match="no such user"):
+        sending.send()
+
+
+def test_a_destination_that_took_something_ends_nothing_any_more(capsys: pytest.CaptureFixture[str]) -> None:
+    """A changed password must not take a pod away that answers: it is said each time."""
+    sending = Sending(Played(7, PermanentError("no such user"), PermanentError("no such user"), 9))
+
+    assert [7, 0, 0, 9] == [sending.send() for _ in range(4)]
+    assert "no such user\n" * 2 == capsys.readouterr().err

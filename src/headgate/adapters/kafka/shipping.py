@@ -47,7 +47,7 @@ class TopicShipping:
 
     async def send(self, paths: list[Path]) -> int:
         self.troubles.overheard.forget()
-        self.writer.refused.clear()  # a limit may have been raised meanwhile
+        self.writer = Writer(access(self.log))  # a password, or the topic's limit, may be another one by now
         total = 0
         try:
             with self.troubles.told(f"write topic {self.log.topic!r}"):
