@@ -28,7 +28,7 @@ def dump(own: Small, env: Path, before: set[str]) -> Dump:
         "tags": in_tags(own),
         "pulls": in_pulls(own),
         "workflows": in_workflows(own),
-        "store": in_store(own, keys(own.ring) - before),
+        "store": in_store(own, before),
         "registry": in_registry(own),
         "cluster": in_cluster(own),
     }
@@ -87,22 +87,33 @@ def steps(workflow: Mapping[str, Any]) -> dict[str, str]:
     return {str(node["displayName"]): str(node["phase"]) for node in nodes if node["type"] in {"Retry", "Skipped"}}
 
 
-def keys(ring: Installed) -> set[str]:
-    """Return every key of the bucket."""
-    secret = ring.cluster.password("s3")
-    store = boto3.client(
+def bucket(ring: Installed) -> Any:
+    """Return a client of the store."""
+    return boto3.client(
         "s3",
         endpoint_url=ring.cluster.url("s3"),
         region_name="us-east-1",
         aws_access_key_id="headgate",
-        aws_secret_access_key=secret,
+        aws_secret_access_key=ring.cluster.password("s3"),
     )
-    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+
+
+def keys(ring: Installed) -> set[str]:
+    """Return every key of the bucket."""
+    pages = bucket(ring).get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     return {str(one["Key"]) for page in pages for one in page.get("Contents", [])}
 
 
-def in_store(own: Small, found: set[str]) -> list[str]:
-    return sorted(masked(key, own, None) for key in found)
+def in_store(own: Small, before: set[str]) -> list[str]:
+    """Return what came into the bucket, and what was there already that the records which came speak of.
+
+    What is kept by its content is kept once: the journeys' rows are the same, and so are some of their files.
+    """
+    store, found = bucket(own.ring), keys(own.ring)
+    records = [key for key in found - before if key.startswith("runs/")]
+    told = b"".join(store.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in records)
+    named = {key for key in before & found if key.encode() in told}
+    return sorted(masked(key, own, None) for key in (found - before) | named)
 
 
 def in_registry(own: Small) -> list[Any]:

@@ -38,14 +38,16 @@ def restarted(own: Small, before: list[dict[str, Any]]) -> bool:
     """Say whether every container of pods was started again, and is ready."""
     counts = {pod["metadata"]["name"]: restarts(pod) for pod in before}
     now = pods(own, "app.kubernetes.io/component=receiver")
-    return all(
-        restarts(pod) > counts.get(pod["metadata"]["name"], -1) and pod["status"]["containerStatuses"][0]["ready"]
-        for pod in now
-    )
+    return all(restarts(pod) > counts.get(pod["metadata"]["name"], -1) and is_ready(pod) for pod in now)
 
 
 def restarts(pod: dict[str, Any]) -> int:
-    return int(pod["status"]["containerStatuses"][0]["restartCount"])
+    """Return how often a pod's container was started again, -1 before it is known."""
+    return max((int(one["restartCount"]) for one in pod["status"].get("containerStatuses", [])), default=-1)
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    return all(one["ready"] for one in pod["status"].get("containerStatuses", []))
 
 
 def step(own: Small) -> None:
