@@ -33,9 +33,24 @@ def temporary(temps: Path, *, folder: bool) -> Iterator[tuple[Path, int]]:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file that is whole or as it was, after a power cut too; what killed processes half wrote is removed."""
+    with replacing(path) as descriptor:
+        write_all(descriptor, content)
+
+
+def replace_by_copy(path: Path, source: Path) -> None:
+    """Write a file as `replace_file` does, of another file's bytes; they are never all in memory."""
+    with replacing(path) as descriptor, source.open("rb") as reading:
+        while block := reading.read(BLOCK):
+            write_all(descriptor, block)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[int]:
+    """Give what to write to; the file is there once all is written."""
     part, descriptor = part_of(path)
     try:
-        write_synced(descriptor, content)
+        yield descriptor
+        os.fsync(descriptor)
         part.replace(path)
         sync(path.parent)
     finally:

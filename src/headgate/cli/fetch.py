@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headgate.adapters.durable import remove, replace_file
+from headgate.adapters.durable import remove, replace_by_copy, replace_file
 from headgate.adapters.files import FileStore
 from headgate.cli.exchange import say
 from headgate.drift.place import BESIDE
@@ -121,7 +121,7 @@ def fetch_model(store: Store, uri: Uri, sha256: Digest, folder: Path) -> None:
     kept = store.folder(uri)
     names = sorted(package.verify(kept, sha256).files)
     for name in (*names, package.MANIFEST):
-        replace_file(folder / name, (kept / name).read_bytes())
+        replace_by_copy(folder / name, kept / name)
     package.verify(folder, sha256)
 
 

@@ -1,8 +1,10 @@
 """A model's folder: the model, signature.json, documents, and a manifest whose sha256 is the model's identity."""
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from pathlib import Path
 
 from headgate.errors import PermanentError, speaking
@@ -76,15 +78,27 @@ def verify(folder: Path, sha256: str) -> Manifest:
         raise corrupt(folder, MANIFEST, expected=sha256, found=digest_of(manifest))
     named = decode(manifest, Manifest, str(folder / MANIFEST))
     for name, expected in named.files.items():
-        if (found := digest_of(read(folder, name))) != expected:
+        if (found := digest_in(folder, name)) != expected:
             raise corrupt(folder, name, expected=expected, found=found)
     return named
 
 
+def digest_in(folder: Path, name: str) -> Digest:
+    """Return the digest of a file of the package, which may be larger than what this process may have in memory."""
+    with reading(folder, name), (folder / name).open("rb") as file:
+        return Digest(hashlib.file_digest(file, "sha256").hexdigest())
+
+
 def read(folder: Path, name: str) -> bytes:
     """Return a file of the package; say which model lacks it."""
-    try:
+    with reading(folder, name):
         return (folder / name).read_bytes()
+
+
+@contextmanager
+def reading(folder: Path, name: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as err:
         raise PermanentError(
             f"model package {str(folder)!r} has no readable {name}: {err.strerror}",

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from headgate.adapters.files import FileStore
 from headgate.adapters.usercode import code_digest, gather
-from headgate.cli.fetch import fetch
+from headgate.cli.fetch import fetch, fetch_model
 from headgate.errors import PermanentError, TransientError, UsageError
 from headgate.models import package
 from headgate.models.packed import Packed
@@ -77,6 +78,23 @@ def test_fetched_twice_is_fetched_once(tmp_path: Path, kept: str) -> None:
     fetch(kept, tmp_path / "pod")
 
     assert files(tmp_path / "pod") == first
+
+
+def test_a_model_may_be_larger_than_the_memory_of_who_brings_it(tmp_path: Path) -> None:
+    """Copied and verified block by block: a model of its own image has gigabytes, the container half of one."""
+    store = FileStore(tmp_path / "store")
+    sha256 = package.write(tmp_path / "made", bytes(24 << 20), SIGNATURE, {})
+    uri = Uri(f"models/flights/{sha256}")
+    store.put_folder(uri, tmp_path / "made")
+    (tmp_path / "mnt").mkdir()
+    tracemalloc.start()
+
+    fetch_model(store, uri, sha256, tmp_path / "mnt")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert files(tmp_path / "made") == files(tmp_path / "mnt")
+    assert peak < 8 << 20
 
 
 def test_what_a_killed_fetch_left_is_mended(tmp_path: Path, kept: str) -> None:
