@@ -119,6 +119,10 @@ $(PEERS)/.synced: bench/serve/peers/requirements.txt $(STAMP)
 bench-serve: $(PEERS)/.synced ## Measure the inference server beside its peers; writes bench/RESULTS.md (needs wrk and two cores)
 	$(BIN)/python -m bench.serve
 
+.PHONY: bench-ring
+bench-ring: $(STAMP) ## Write what the last `make e2e` measured of the ring's joints into bench/RESULTS.md
+	$(BIN)/python -m bench.ring
+
 .PHONY: image
 image: ## Build the container image headgate:dev (needs docker)
 	docker build --tag headgate:dev .

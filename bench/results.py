@@ -78,7 +78,7 @@ def write(
 HEAD = """# Results
 
 Every figure is a ratio measured in one interleaved run (ours, peer, ours, peer, ...): absolute numbers are this
-machine's at that hour. `make bench-serve` writes the section of the inference server anew; `results.json` has the same
+machine's at that hour. `make bench-serve` and `make bench-ring` write their sections anew; `results.json` has the same
 rows.
 """
 

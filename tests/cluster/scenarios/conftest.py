@@ -12,6 +12,7 @@ import pytest
 from cluster import images
 from cluster.live import Cluster
 from cluster.pins import programs
+from cluster.scenarios.ring.forge import git
 from cluster.scenarios.ring.install import MODELS, ROOT, Installed, deploy_receiver, install
 from cluster.scenarios.ring.journey import at_rest, healthy, model_of, through_git
 from cluster.scenarios.ring.people import flights_image
@@ -108,7 +109,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if not SCENARIOS:
         return
     versions = {name: one.version for name, one in programs().items()}
-    told = document(list(SCENARIOS.values()), versions, time.monotonic() - BEGAN)
+    commit = git(ROOT, "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*").strip()
+    told = document(list(SCENARIOS.values()), versions, time.monotonic() - BEGAN, commit)
     (ROOT / "e2e.json").write_text(json.dumps(told, indent=1) + "\n")
     if session.exitstatus == pytest.ExitCode.OK and not all(one.passed for one in SCENARIOS.values()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

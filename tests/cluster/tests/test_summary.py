@@ -33,7 +33,8 @@ def test_the_document_and_the_table_say_the_same() -> None:
         "scenarios": [{"name": one.name, "passed": True, "seconds": 61.5, "measured": {"failed": 0, "requests": 7320}}],
         "versions": {"kserve": "v0.20.0"},
         "seconds": 90.1,
-    } == document([one], {"kserve": "v0.20.0"}, 90.12)
+        "commit": "0123456789ab",
+    } == document([one], {"kserve": "v0.20.0"}, 90.12, "0123456789ab")
     assert ["result seconds scenario", "passed 61.5 a push becomes a live model", "failed 0, requests 7320"] == [
         " ".join(line.split()) for line in table([one])
     ]

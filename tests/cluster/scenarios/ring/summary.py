@@ -22,10 +22,12 @@ class Scenario:
         self.seconds = round(self.seconds + seconds, 1)
 
 
-def document(scenarios: Sequence[Scenario], versions: Mapping[str, str], seconds: float) -> dict[str, object]:
+def document(
+    scenarios: Sequence[Scenario], versions: Mapping[str, str], seconds: float, commit: str
+) -> dict[str, object]:
     """Return e2e.json."""
     told = [asdict(one) for one in scenarios]
-    return {"scenarios": told, "versions": dict(versions), "seconds": round(seconds, 1)}
+    return {"scenarios": told, "versions": dict(versions), "seconds": round(seconds, 1), "commit": commit}
 
 
 def table(scenarios: Sequence[Scenario]) -> Iterator[str]:
