@@ -1,5 +1,6 @@
 """Which model scores a file? One way of three to name it; the latest one trained by default."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ def chosen(
     if folder is not None:
         return own(project, load(folder, digest(str(sha256)), threads))
     record = take(Model, source, project) if environment is None else champion(project, environment)
+    tell_other_code(project, record)
     return own(project, load(project.store.folder(record.uri), record.sha256, threads))
 
 
@@ -53,6 +55,18 @@ def planned(project: Project, wanted: Digest, folder: Path | None, sha256: str |
         )
     where = project.store.folder(project.model_uri(wanted)) if folder is None else folder
     return own(project, load(where, wanted, threads))
+
+
+def tell_other_code(project: Project, record: Model) -> None:
+    """Say on stderr that other code than the model's own computes its features: the server's come from its own."""
+    if record.code == project.code:
+        return
+    step = f"check out {record.commit}, with the Headgate of then" if record.commit else "use the files that trained it"
+    print(
+        f"model {short(record.sha256)} was trained by code {short(record.code)}, and its features are made here by "
+        f"code {short(project.code)}: numbers may be others than the server's\n  next: {step}",
+        file=sys.stderr,
+    )
 
 
 def own(project: Project, loaded: Loaded) -> Loaded:
