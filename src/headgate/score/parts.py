@@ -182,20 +182,18 @@ class Parts:
         """Forget the parts: what they made is there."""
         remove(self.folder)
 
-    def publish(self, parts: list[Path], target: Path, *, empty: bool = False) -> int:
+    def publish(self, parts: list[Path], target: Path, *, empty: bool = False) -> None:
         """Write the rows of all parts in their order, by rename; without any, a file only where `empty` says so."""
         rows = pl.scan_parquet(parts, glob=False)
-        count = int(rows.select(pl.len()).collect().item())
-        if not count and not empty:
+        if not empty and not rows.select(pl.len()).collect().item():
             target.unlink(missing_ok=True)
-            return 0
+            return
         made = self.folder / f"whole.{target.name}"
         with speaking_polars(f"write {str(target)!r}"):
             rows.sink_parquet(made, maintain_order=True)
             sync(made)
             made.replace(target)
             sync(target.parent)
-        return count
 
     def scores(self, number: int) -> Path:
         return self.folder / f"{number:06d}.parquet"
