@@ -167,5 +167,11 @@ def told(own: Small, *, knows: bool) -> None:
 
 
 def restarted(ring: Installed) -> None:
-    """Wait until the receiver's pods are the newest, and ready."""
+    """Wait until the receiver's pods are the newest, and ready; one that ends still answers who asked it before."""
     ring.cluster.kubectl("-n", RUNS, "rollout", "status", "deployment/headgate-receiver", "--timeout=90s")
+    chosen = ("-n", RUNS, "pods", "-l", "app.kubernetes.io/component=receiver")
+
+    def ending() -> bool:
+        return any("deletionTimestamp" in pod["metadata"] for pod in ring.cluster.get(*chosen)["items"])
+
+    wait(lambda: not ending(), "the receivers of before to be gone", 60)
