@@ -69,7 +69,7 @@ def main() -> None:
     """Run the command line; the exit code says what kind of end it was (docs/errors.md)."""
     os.environ.setdefault("_RJEM_MALLOC_CONF", PURGE)
     try:
-        code = run(sys.argv[1:])
+        code = perform(sys.argv[1:])
     except HeadgateError as err:
         refuse(err)
     except KeyboardInterrupt:
@@ -89,7 +89,7 @@ def main() -> None:
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def run(words: list[str]) -> int | None:
+def perform(words: list[str]) -> int | None:
     """Do what was typed; return an exit code where a command has one."""
     if words[:1] == ["serve"]:
         from headgate.cli import serving
