@@ -32,7 +32,7 @@ from headgate.evaluate.predict import facts, predict, role_columns, trivial
 from headgate.models.loading import Loaded, load
 from headgate.names import DigestField, Uri
 from headgate.records.codec import Record, decode, digest, digest_of, encode
-from headgate.records.judgement import Evaluation, Latency, Leak, Role
+from headgate.records.judgement import Evaluation, Latency, Leak, Role, evidence_uri
 from headgate.records.model import Model
 
 app = typer.Typer(add_completion=False)
@@ -66,7 +66,7 @@ def evaluate(
     project = open_project(service, workspace)
     model = take(Model, source, project)
     evaluation = measured(project, model, project.live(environment), time_again=time_again)
-    project.store.put(Uri(f"evidence/{digest(evaluation)}.json"), encode(evaluation))
+    project.store.put(evidence_uri(digest(evaluation)), encode(evaluation))
     leave(evaluation, out, output, project, summary(evaluation), fields)
 
 

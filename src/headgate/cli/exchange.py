@@ -13,8 +13,9 @@ import typer
 from headgate.adapters.durable import replace_file
 from headgate.cli.wiring import Project
 from headgate.errors import PermanentError, UsageError, speaking
-from headgate.names import DIGEST_PATTERN, Digest, Uri, did_you_mean, short
+from headgate.names import DIGEST_PATTERN, Digest, did_you_mean, short
 from headgate.records.codec import Record, decode, encode
+from headgate.records.judgement import evidence_uri
 from headgate.records.model import Model
 
 R = TypeVar("R", bound=Record)
@@ -109,7 +110,7 @@ def write(path: Path, content: bytes) -> None:
 
 def evidence(expected: type[R], digest: str, project: Project) -> R:
     """Return a record that was judged, as pull requests name it."""
-    uri = Uri(f"evidence/{digest}.json")
+    uri = evidence_uri(digest)
     if not project.store.has(uri):
         raise PermanentError(
             f"evidence {short(digest)} is not in the store of workspace {str(project.workspace.root)!r}",

@@ -17,6 +17,7 @@ from headgate.models import package
 from headgate.names import Digest, Uri, digest, short
 from headgate.ports import Store
 from headgate.records.codec import decode
+from headgate.records.judgement import evidence_uri
 from headgate.records.model import ServiceCode, code_uri
 from headgate.second import proven
 from headgate.specs.predictor import FILE, described
@@ -86,7 +87,7 @@ def bring(uri: str, folder: Path, verdict: str | None, champion: str | None) -> 
         try:
             store = open_store(found["store"], cache)
             if verdict:
-                proof = store.get(Uri(f"evidence/{digest(verdict)}.json"))
+                proof = store.get(evidence_uri(digest(verdict)))
                 proven(proof, digest(verdict), sha256, Digest(code or ""), digest(champion or ""))
             fetch_model(store, Uri(found["model"]), sha256, folder)
             if code:

@@ -6,9 +6,8 @@ from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputForma
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, EnvironmentName, ServiceFile, WorkspaceFolder, open_project
 from headgate.gate import packs
 from headgate.gate.judge import judge
-from headgate.names import Uri
 from headgate.records.codec import digest, encode
-from headgate.records.judgement import Evaluation, Verdict
+from headgate.records.judgement import Evaluation, Verdict, evidence_uri
 
 app = typer.Typer(add_completion=False)
 
@@ -30,7 +29,7 @@ def gate(
     judged_at = evaluation.window.end + project.spec.data.label.matures_after if evaluation.window else None
     pack = packs.load(project.spec.gate, project.spec.metrics[0])
     verdict = judge(evaluation, pack, project.spec, champion.sha256 if champion else None, judged_at)
-    project.store.put(Uri(f"evidence/{digest(verdict)}.json"), encode(verdict))
+    project.store.put(evidence_uri(digest(verdict)), encode(verdict))
     leave(verdict, out, output, project, summary(verdict), fields)
 
 

@@ -22,13 +22,12 @@ from headgate.cli.wiring import (
     wall_clock,
 )
 from headgate.errors import UsageError
-from headgate.names import Uri
 from headgate.ports import Forge
 from headgate.propose.actions import Action, Close, Comment, Nothing, Open, Situation, Update
 from headgate.propose.plan import plan
 from headgate.records.change import PullRequest
 from headgate.records.codec import Record, decode
-from headgate.records.judgement import Evaluation, Verdict
+from headgate.records.judgement import Evaluation, Verdict, evidence_uri
 
 app = typer.Typer(add_completion=False)
 
@@ -81,7 +80,7 @@ def propose(
     if reason:
         raise UsageError("--reason goes with --revert or --settings")
     verdict = take(Verdict, source, project)
-    evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
+    evaluation = decode(project.store.get(evidence_uri(verdict.evaluation)), Evaluation)
     standing = project.live(environment)
     actions = plan(
         verdict,

@@ -9,10 +9,10 @@ from headgate.cli.exchange import Fields, FromFile, OutFile, Output, OutputForma
 from headgate.cli.wiring import DEFAULT_SERVICE_FILE, Project, ServiceFile, WorkspaceFolder, open_project
 from headgate.models.card import card
 from headgate.models.package import read_signature
-from headgate.names import NameField, Uri, run_name
+from headgate.names import NameField, run_name
 from headgate.ports import TrackedRun
 from headgate.records.codec import Record, decode, encode
-from headgate.records.judgement import Evaluation, Verdict
+from headgate.records.judgement import Evaluation, Verdict, evidence_uri
 
 app = typer.Typer(add_completion=False)
 
@@ -38,7 +38,7 @@ def track(
     """Show a judged model in the tracker: params, metrics, evidence, card, version; a second time changes nothing."""
     project = open_project(service, workspace)
     verdict = take(Verdict, source, project)
-    evaluation = decode(project.store.get(Uri(f"evidence/{verdict.evaluation}.json")), Evaluation)
+    evaluation = decode(project.store.get(evidence_uri(verdict.evaluation)), Evaluation)
     name = run_name(run or f"by-hand-{verdict.model.sha256[:12]}")
     tracked = Tracked(
         service=project.spec.service,

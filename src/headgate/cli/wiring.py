@@ -22,7 +22,7 @@ from headgate.names import Digest, Uri, short
 from headgate.ports import Forge, Store, Tracker
 from headgate.records.codec import decode, digest_of, encode
 from headgate.records.dataset import Window
-from headgate.records.judgement import Evaluation
+from headgate.records.judgement import Evaluation, evidence_uri
 from headgate.records.model import Model
 from headgate.specs.contract import Contract
 from headgate.specs.environment import Version
@@ -198,7 +198,7 @@ class Project:
         tag = next(tag for tag in standing.tags if tag.outcome == "live" and tag.revision.model == model.sha256)
         path = file_path(standing.environment, self.spec.service, "version.yaml")
         named = parse(self.forge.read(path, tag.commit) or "", Version, path)
-        return decode(self.store.get(Uri(f"evidence/{named.evidence}.json")), Evaluation, "evidence")
+        return decode(self.store.get(evidence_uri(named.evidence)), Evaluation, "evidence")
 
     def live(self, environment: str | None) -> Standing:
         """Return where the service stands in the named environment, or in the first of promotion.yaml."""

@@ -10,6 +10,7 @@ from headgate.local import supervise
 from headgate.local.history import History
 from headgate.names import Digest, Uri, short
 from headgate.ports import Store
+from headgate.records.judgement import evidence_uri
 from headgate.records.live import Target
 from headgate.second import objections, proven
 from headgate.specs.environment import Serving
@@ -69,7 +70,7 @@ class Servers:
 
     def experiment(self, experiment: Experiment) -> Iterator[str]:
         """Yield an experiment's options; PermanentError unless a passed verdict lets its model answer people."""
-        proof = self.store.get(Uri(f"evidence/{experiment.verdict}.json"))
+        proof = self.store.get(evidence_uri(experiment.verdict))
         proven(proof, experiment.verdict, experiment.sha256, experiment.code, experiment.replaces)
         yield from ("--experiment", experiment.name, f"--experiment-key={experiment.key}")
         yield from ("--experiment-share", str(experiment.share), "--experiment-sha256", experiment.sha256)

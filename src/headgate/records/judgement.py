@@ -159,3 +159,12 @@ class Verdict(Record, frozen=True, kw_only=True, tag="verdict/1"):
     """The Evaluation's digest: the evidence, stored under it."""
     judged_at: datetime | None
     """Event time up to which labels were known."""
+
+
+def evidence_uri(digest: str) -> Uri:
+    """Return where a store keeps what a verdict rests on, and the verdict.
+
+    >>> evidence_uri("1f0c2a")
+    'evidence/1f0c2a.json'
+    """
+    return Uri(f"evidence/{digest}.json")
