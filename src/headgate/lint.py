@@ -7,7 +7,7 @@ from msgspec import Struct
 from headgate.desired import PROMOTION, Desired, parse
 from headgate.errors import PermanentError
 from headgate.names import name, short
-from headgate.second import objections
+from headgate.second_model import objections
 from headgate.specs.environment import App, Bans, Serving, Version
 from headgate.specs.reading import Spec
 

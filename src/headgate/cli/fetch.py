@@ -19,7 +19,7 @@ from headgate.ports import Store
 from headgate.records.codec import decode
 from headgate.records.judgement import evidence_uri
 from headgate.records.model import ServiceCode, code_uri
-from headgate.second import proven
+from headgate.second_model import proven
 from headgate.specs.predictor import FILE, described
 from headgate.specs.reading import read
 from headgate.specs.service import Service

@@ -17,8 +17,8 @@ from headgate.cli.wiring import (
     open_project,
 )
 from headgate.errors import PermanentError
-from headgate.names import short
 from headgate.records.comparison import Bounded, ShadowReport
+from headgate.second_model import pairs_of
 from headgate.wording import counted
 
 app = typer.Typer(add_completion=False)
@@ -71,7 +71,7 @@ def named(project: Project, environment: str | None) -> Path:
             f"serving.yaml of {service!r} in {standing.environment!r} names no shadow of a champion",
             next_step="name the folder of pairs: headgate shadow PAIRS",
         )
-    within = f"pairs/{short(version.model.sha256)}-{short(shadow.sha256)}"
+    within = pairs_of(version.model.sha256, shadow.sha256)
     folder = project.predictions(standing.environment) / within
     if os.environ.get("HEADGATE_STORE"):
         from headgate.adapters.answers import bring_pairs, place

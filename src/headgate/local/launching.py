@@ -8,13 +8,13 @@ from pathlib import Path
 from headgate.errors import HeadgateError, PermanentError
 from headgate.local import supervise
 from headgate.local.history import History
-from headgate.names import Digest, Uri, short
+from headgate.names import Digest, Uri
 from headgate.ports import Store
 from headgate.records.judgement import evidence_uri
 from headgate.records.live import Target
-from headgate.second import objections, proven
+from headgate.second_model import objections, pairs_of, proven
 from headgate.specs.environment import Serving
-from headgate.specs.second import Experiment, Shadow
+from headgate.specs.second_model import Experiment, Shadow
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Servers:
         except HeadgateError:
             model = self.folder / "no-shadow" / shadow.sha256
         yield from ("--shadow-model", str(model), "--shadow-sha256", shadow.sha256)
-        pairs = self.predictions / "pairs" / f"{short(champion)}-{short(shadow.sha256)}"
+        pairs = self.predictions / pairs_of(champion, shadow.sha256)
         yield from ("--shadow-share", str(shadow.share), "--shadow-log", str(pairs))
 
     def experiment(self, experiment: Experiment) -> Iterator[str]:

@@ -11,7 +11,7 @@ from headgate.specs.canary import Canary
 from headgate.specs.pods import Autoscaling, Collector, Resources, Toleration
 from headgate.specs.predictor import ImagePin, PredictorPod
 from headgate.specs.reading import Spec
-from headgate.specs.second import Experiment, RateLimit, Shadow
+from headgate.specs.second_model import Experiment, RateLimit, Shadow
 
 
 class Faults(Spec, frozen=True, kw_only=True):

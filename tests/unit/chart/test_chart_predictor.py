@@ -9,7 +9,7 @@ import yaml
 from headgate.desired import parse, settings_digest
 from headgate.errors import PermanentError
 from headgate.lint import lint
-from headgate.second import objections
+from headgate.second_model import objections
 from headgate.specs.environment import Serving, Version
 from headgate.specs.predictor import PredictorPod
 from headgate.specs.reading import parse as parse_spec

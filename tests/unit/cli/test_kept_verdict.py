@@ -7,7 +7,7 @@ from headgate.errors import PermanentError
 from headgate.names import Digest, Uri
 from headgate.records.codec import decode
 from headgate.records.judgement import Verdict
-from headgate.second import proven
+from headgate.second_model import proven
 from unit.cli.terminal import Terminal
 
 

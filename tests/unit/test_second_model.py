@@ -10,11 +10,11 @@ from headgate.errors import PermanentError
 from headgate.names import Digest, Name
 from headgate.records.codec import decode, digest_of, encode
 from headgate.records.judgement import Verdict
-from headgate.second import objections, proven
+from headgate.second_model import objections, proven
 from headgate.specs.canary import Canary
 from headgate.specs.environment import Serving
 from headgate.specs.reading import parse
-from headgate.specs.second import Experiment, RateLimit, Shadow
+from headgate.specs.second_model import Experiment, RateLimit, Shadow
 from unit.envrepo import MODEL, OTHER, VERSION
 
 CODE = Digest("c" * 64)

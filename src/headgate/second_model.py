@@ -1,4 +1,4 @@
-"""Can a second model stand beside the champion? What serving.yaml asks for, against what version.yaml names."""
+"""Can a second model, or an image, stand beside the champion? What serving.yaml asks for, against version.yaml."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,20 @@ from headgate.names import Digest, short
 from headgate.records.codec import decode, digest_of
 from headgate.records.judgement import Verdict
 from headgate.specs.environment import Serving, Version
-from headgate.specs.second import Experiment, Shadow
+from headgate.specs.second_model import Experiment, Shadow
 
 HTTP_PORT = 8080
 """Of a pod."""
 END = "take `experiment` out of serving.yaml first, or in the same pull request"
+
+
+def pairs_of(champion: Digest, shadow: Digest) -> str:
+    """Return where in a service's log both models' answers are, as the chart's `--shadow-log` has it.
+
+    >>> pairs_of(Digest("a" * 64), Digest("b" * 64))
+    'pairs/aaaaaaaaaaaa-bbbbbbbbbbbb'
+    """
+    return f"pairs/{short(champion)}-{short(shadow)}"
 
 
 class Objection(Struct, frozen=True):
