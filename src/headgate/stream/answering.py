@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from headgate.models.loading import Predictions
 from headgate.names import short
 from headgate.ports import Letter, Message
 from headgate.serve.door.admission import Admitted
 from headgate.serve.door.limits import Limits
 from headgate.serve.door.violations import header as notice_header
 from headgate.serve.logs.recorder import Recorder
-from headgate.serve.model.optional_outputs import extra_outputs, optional
-from headgate.serve.model.predictor import Predictor, outputs_of
+from headgate.serve.model.optional_outputs import asked_outputs, optional
+from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.together import FAILURES
 from headgate.serve.protocols import v2
 from headgate.serve.refusal import RefusalError
 from headgate.specs.stream import Streaming
 from headgate.stream import letters
 from headgate.stream.letters import DeadError
-from headgate.stream.scoring import FAILURES, Scored, Scoring, failed
+from headgate.stream.scoring import Scored, Scoring, failed
 
 
 class Asked(NamedTuple):
@@ -75,7 +75,8 @@ class Answering:
             return self.dead(message, scores)
         key = asked.request.id or message.place
         try:
-            outputs = self.outputs(asked, scores)
+            wanted = frozenset(output.name for output in asked.request.outputs)
+            outputs = asked_outputs(self.predictor, asked.rows, scores, wanted, self.optional)
         except RefusalError as err:
             return self.dead(message, letters.refused(err))
         except FAILURES as err:
@@ -85,12 +86,6 @@ class Answering:
         content = v2.encode(v2.Response(self.signature.service, self.model, outputs, key))
         letter = letters.answer(message, self.stream.answers, key, content, self.model)
         return letters.noticed(letter, notice_header(asked.rows.notices)) if asked.rows.notices else letter
-
-    def outputs(self, asked: Asked, scores: Predictions) -> list[v2.Output]:
-        wanted = frozenset(output.name for output in asked.request.outputs)
-        extra = wanted & self.optional
-        made = outputs_of(scores, self.signature, wanted - extra) if wanted - extra or not extra else []
-        return [*made, *extra_outputs(self.predictor, asked.rows, scores, extra)] if extra else made
 
     def dead(self, message: Message, why: DeadError) -> Letter:
         """Return a message as a dead letter."""

@@ -2,23 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from polars.exceptions import PanicException
-
 from headgate.errors import HeadgateError, TransientError
 from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.serve.door.admission import Admitted
-from headgate.serve.model.one_call import same_together
+from headgate.serve.model.one_call import in_one_call, same_together
 from headgate.serve.model.predictor import Predictor, finite
 from headgate.serve.model.rowwise import doubt
-from headgate.serve.model.together import encoded
+from headgate.serve.model.together import FAILURES, encoded
 from headgate.stream.letters import FAILED, DeadError
 
 TRIED_EVERY = 64
 """Calls of which one message is computed alone as well, and the first few."""
-FAILURES = (Exception, PanicException)
-"""Also what Polars makes of a panic, which is no Exception: one message may not end the stream."""
 
 Scored = Predictions | DeadError
 
@@ -45,7 +40,7 @@ class Scoring:
         try:
             matrices = self.matrices(messages)
             if self.stands_a_trial(messages, matrices):
-                return list(self.called(matrices))
+                return self.called(matrices)
         except FAILURES as err:
             refuse_passing(err)
         half = len(messages) // 2
@@ -69,14 +64,11 @@ class Scoring:
         self.doubt = "the features function gave a message other features when others came with it"
         return False
 
-    def called(self, matrices: Sequence[Matrix]) -> Iterator[Predictions]:
-        """Yield each message's scores, of one call for all where that gives the same numbers."""
+    def called(self, matrices: Sequence[Matrix]) -> list[Scored]:
+        """Return each message's scores, of one call for all where that gives the same numbers."""
         loaded = self.predictor.loaded
-        if not self.together:
-            yield from (finite(loaded.predict_matrix(matrix)) for matrix in matrices)
-            return
-        ends = np.cumsum([len(matrix) for matrix in matrices])
-        yield from np.split(finite(loaded.predict_matrix(np.concatenate(matrices))), ends[:-1])
+        made = in_one_call(loaded, matrices) if self.together else map(loaded.predict_matrix, matrices)
+        return [finite(scores) for scores in made]
 
     def alone(self, rows: Admitted) -> Scored:
         """Return one message's scores exactly as the server computes them."""

@@ -24,8 +24,7 @@ from headgate.serve.http.paths import dialects_of, for_headers
 from headgate.serve.http.places import Places
 from headgate.serve.http.remote import refusal_of, takes_requests, threads_for
 from headgate.serve.http.said import Said
-from headgate.serve.model.optional_outputs import extra_outputs, optional
-from headgate.serve.model.predictor import outputs_of
+from headgate.serve.model.optional_outputs import asked_outputs, optional
 from headgate.serve.protocols import binary, v2
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.refusal import RefusalError
@@ -223,10 +222,7 @@ class App:
         """Return the encoded answer; it is recorded first. What began then was to predict."""
         served, predicted = self.served, time.perf_counter()
         asked = frozenset(output.name for output in request.outputs)
-        extra = asked & self.optional
-        outputs = outputs_of(scores, self.signature, asked - extra) if asked - extra or not extra else []
-        if extra:
-            outputs += extra_outputs(served.predictor, rows, scores, extra)
+        outputs = asked_outputs(served.predictor, rows, scores, asked, self.optional)
         if served.recorder:
             served.recorder.record(rows, scores.tolist())
         for observer in served.background.observers:

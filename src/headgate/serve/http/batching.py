@@ -13,15 +13,14 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 from polars.exceptions import PanicException
 
 from headgate.errors import PermanentError
 from headgate.models.loading import Predictions
 from headgate.serve.door.admission import Admitted
-from headgate.serve.model.one_call import same_together
+from headgate.serve.model.one_call import in_one_call, same_together
 from headgate.serve.model.predictor import Predictor, finite
-from headgate.serve.model.together import Matrices, are_same, encoded
+from headgate.serve.model.together import FAILURES, Matrices, are_same, encoded
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.protocols.v2 import Request
 
@@ -31,9 +30,6 @@ SMALL_ROWS = 64
 """A request of more is worth a call of its own."""
 TRIED_EVERY = 64
 """Batches of which one request is computed alone as well; the first few are tried more often."""
-FAILURES = (Exception, PanicException)
-"""Also what Polars makes of a panic, which is no Exception: it shall not take the others' answers with it."""
-
 QUICK = ("onnx", "lightgbm", "xgboost")
 """Formats whose models are called a few hundred times in well below a second."""
 
@@ -121,14 +117,10 @@ class Batching:
         with suppress(*FAILURES):
             matrices = encoded(self.predictor, requests)
             if self.stands_a_trial(requests, matrices):
-                return self.called(matrices) if self.is_one_call else matrices
+                if self.is_one_call:
+                    return in_one_call(self.predictor.loaded, [matrix for (matrix,) in matrices])
+                return matrices
         return alone
-
-    def called(self, matrices: Sequence[Matrices]) -> Sequence[Predictions]:
-        """Return what the one model says of each request."""
-        ends = np.cumsum([len(matrix) for (matrix,) in matrices])
-        whole = self.predictor.loaded.predict_matrix(np.concatenate([matrix for (matrix,) in matrices]))
-        return np.split(whole, ends[:-1])
 
     def stands_a_trial(self, requests: Sequence[Admitted], made: Sequence[Matrices]) -> bool:
         """Compute one of the requests alone now and then; where that gives other features nothing is batched any more.

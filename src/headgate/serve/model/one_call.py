@@ -1,9 +1,11 @@
 """May a model be asked for the rows of many requests by one call? Only where it says the same of each, bit by bit."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from headgate.models.formats import Matrix
-from headgate.models.loading import Loaded
+from headgate.models.loading import Loaded, Predictions
 from headgate.models.signature import Feature, Signature
 
 TRIED_ROWS = 256
@@ -28,6 +30,12 @@ def same_together(loaded: Loaded) -> bool:
         if not np.array_equal(alone, np.concatenate(calls), equal_nan=True):
             return False
     return True
+
+
+def in_one_call(loaded: Loaded, matrices: Sequence[Matrix]) -> list[Predictions]:
+    """Return what a model says of each request's rows, asked once for all of them."""
+    ends = np.cumsum([len(matrix) for matrix in matrices])
+    return np.split(loaded.predict_matrix(np.concatenate(matrices)), ends[:-1])
 
 
 def made_up(signature: Signature) -> Matrix:

@@ -8,7 +8,7 @@ from headgate.models.formats import Matrix
 from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
 from headgate.serve.door.admission import Admitted
-from headgate.serve.model.predictor import Predictor
+from headgate.serve.model.predictor import Predictor, outputs_of
 from headgate.serve.protocols.v2 import Output
 from headgate.serve.refusal import RefusalError
 
@@ -27,6 +27,18 @@ class Explained(Output):
 def optional(signature: Signature) -> frozenset[str]:
     """Return what a model of this kind gives only when it is asked for."""
     return frozenset({CONTRIBUTIONS, LABEL} if signature.task == "binary" else {CONTRIBUTIONS})
+
+
+def asked_outputs(
+    predictor: Predictor, rows: Admitted, scores: Predictions, asked: frozenset[str], known: frozenset[str]
+) -> list[Output]:
+    """Return the outputs of these names, the model's own ones where there are none; `known`: its optional ones.
+
+    RefusalError names one that the model does not have, or cannot give.
+    """
+    extra = asked & known
+    made = outputs_of(scores, predictor.loaded.signature, asked - extra) if asked - extra or not extra else []
+    return [*made, *extra_outputs(predictor, rows, scores, extra)] if extra else made
 
 
 def label_of(scores: Predictions, signature: Signature) -> Output:

@@ -11,12 +11,11 @@ from headgate.errors import HeadgateError
 from headgate.serve.door.admission import DAY_MICROSECONDS, TIMES, Admitted, Door
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.model.together import Matrices, encoded
+from headgate.serve.model.warming import JANUARY_2024
 from headgate.specs.contract import Column
 
 ROWS = 8
 """Made-up rows that are tried."""
-JANUARY_2024 = 1_704_067_200_000_000
-"""Microseconds since 1970."""
 APART_MICROSECONDS = 31 * DAY_MICROSECONDS + 5 * 3_700_000_000
 """Between two made-up rows: another month, another weekday, another hour."""
 WIDTH = 1000

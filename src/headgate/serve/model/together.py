@@ -7,6 +7,8 @@ differ in its last bit from that of one.
 from collections.abc import Sequence
 from itertools import accumulate
 
+from polars.exceptions import PanicException
+
 from headgate.features import compute
 from headgate.models.encoding import encode
 from headgate.models.formats import Matrix
@@ -14,6 +16,8 @@ from headgate.serve.door.admission import Admitted
 from headgate.serve.door.merging import merged
 from headgate.serve.model.predictor import Predictor
 
+FAILURES = (Exception, PanicException)
+"""Of one call for many: also what Polars makes of a panic, which is no Exception, and shall cost the others nothing."""
 Matrices = tuple[Matrix, ...]
 """A request's rows as each model that may answer it takes them."""
 

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import msgspec
 
 from headgate.errors import PermanentError
-from headgate.models.loading import load
-from headgate.names import Digest, did_you_mean, digest, name
+from headgate.names import Digest, did_you_mean, name
 from headgate.serve.experiment.divided import ControlOnly, Divided, DividedRecorder, ExperimentOptions
 from headgate.serve.experiment.division import CONTROL, NAMES, TREATMENT, UNASSIGNED, Division
 from headgate.serve.logs.recorder import Recorder
 from headgate.serve.logs.segment import Assignment, Segment
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.model.warming import warm_up
+from headgate.serve.setup.second_model import beside
 from headgate.serve.setup.served import Served
 
 
@@ -42,14 +42,8 @@ def divided(
 
 def both_of(control: Predictor, options: ExperimentOptions, threads: int) -> Divided:
     """Return both models as one."""
-    loaded = load(options.model, digest(options.sha256), threads)
-    signature, mine = loaded.signature, control.loaded.signature
-    if (signature.service, signature.task, signature.classes) != (mine.service, mine.task, mine.classes):
-        raise PermanentError(
-            f"experiment {options.name!r}: its model is a {signature.task} model of {signature.service!r} with "
-            f"classes {', '.join(signature.classes)}",
-            next_step="give one of the same service, task and classes",
-        )
+    called = f"experiment {options.name!r}: its model"
+    loaded = beside(control.loaded, options.model, options.sha256, threads, called=called)
     if options.key not in control.door.types:
         raise PermanentError(
             f"experiment {options.name!r} divides by {options.key!r}, and no request has such an input."

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from headgate.drift.kept import Reference
-from headgate.errors import HeadgateError, PermanentError
-from headgate.models.loading import load
-from headgate.names import digest, short
+from headgate.errors import HeadgateError
+from headgate.names import short
 from headgate.records.codec import digest as digest_of
 from headgate.records.codec import encode
 from headgate.serve.model.predictor import Predictor
@@ -18,6 +17,7 @@ from headgate.serve.model.warming import warm_up
 from headgate.serve.observers import bins
 from headgate.serve.observers.background import Background, Observer
 from headgate.serve.observers.sketching import Sketching
+from headgate.serve.setup.second_model import beside
 from headgate.serve.telemetry.cost import Cost
 from headgate.serve.telemetry.meters import Meters
 from headgate.serve.telemetry.sketch_metrics import SketchMetrics
@@ -71,13 +71,7 @@ def shadow_of(champion: Predictor, options: ShadowOptions) -> "Shadow | None":
     from headgate.serve.shadow.mirroring import Shadow  # noqa: PLC0415 - brings polars, which a server without one needs not
 
     try:
-        loaded = load(options.model, digest(options.sha256))
-        signature, mine = loaded.signature, champion.loaded.signature
-        if (signature.service, signature.task, signature.classes) != (mine.service, mine.task, mine.classes):
-            raise PermanentError(
-                f"it is a {signature.task} model of {signature.service!r} with classes {', '.join(signature.classes)}",
-                next_step="give one of the same service, task and classes",
-            )
+        loaded = beside(champion.loaded, options.model, options.sha256, called="it")
         predictor = Predictor(loaded, champion.spec, champion.function, champion.door)
         warm_up(predictor)
         log = log_of(options.log, predictor, champion) if options.log else None
