@@ -16,8 +16,6 @@ import pytest
 import xgboost
 
 from headgate.models import package
-from headgate.models.formats import Matrix
-from headgate.models.loading import Loaded, Predictions
 from headgate.models.packed import FILES, Packed
 from headgate.serve.experiment.divided import ExperimentOptions
 from headgate.serve.grpc.listener import Call
@@ -27,6 +25,7 @@ from headgate.serve.http.app import App
 from headgate.serve.http.batching import BATCH_ROWS, SMALL_ROWS, Batching
 from headgate.serve.protocols.dialect import Dialect
 from headgate.serve.setup.preparing import prepare
+from unit.counting import Counting
 from unit.serve.running import World, changed, network, rides, world
 from unit.serve.second import second
 
@@ -295,19 +294,6 @@ def test_trees_are_asked_for_all_at_once_and_say_the_same_of_each(made: World, l
     assert counting.rows == [12]
     assert [answer.code for answer in found] == [200, 200, 400, 200, 200, 200]
     assert found == one_by_one(app, bodies)
-
-
-class Counting(Loaded):
-    """A model that counts its calls."""
-
-    def __init__(self, other: Loaded) -> None:
-        self.__dict__ |= vars(other)
-        self.rows: list[int] = []
-
-    def predict_matrix(self, matrix: Matrix) -> Predictions:
-        """Note how many rows it is asked for."""
-        self.rows.append(len(matrix))
-        return super().predict_matrix(matrix)
 
 
 def trees(library: str) -> Packed:

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from onnx import TensorProto, helper
 
 from headgate.features import FeatureFunction
-from headgate.models.formats import Matrix
-from headgate.models.loading import Loaded, Predictions
+from headgate.models.loading import Loaded
 from headgate.models.signature import Feature, Signature
 from headgate.names import Digest, Name
 from headgate.serve.door.admission import Admitted
@@ -19,6 +18,7 @@ from headgate.serve.model.one_call import same_together
 from headgate.serve.model.predictor import Predictor
 from headgate.stream.answering import Answering
 from headgate.stream.scoring import grouped
+from unit.counting import Counting
 from unit.stream.conftest import STREAM
 from unit.stream.messages import kind, message, request
 
@@ -80,18 +80,6 @@ def trees(count: int = 20) -> Loaded:
 def test_trees_share_a_call_and_a_linear_model_does_not() -> None:
     """The last bit of a sum depends on how many rows are multiplied at once; a message has one answer only."""
     assert [True, False] == [same_together(trees()), same_together(linear())]
-
-
-class Counting(Loaded):
-    """A model that counts its calls."""
-
-    def __init__(self, other: Loaded) -> None:
-        self.__dict__ |= vars(other)
-        self.rows: list[int] = []
-
-    def predict_matrix(self, matrix: Matrix) -> Predictions:
-        self.rows.append(len(matrix))
-        return super().predict_matrix(matrix)
 
 
 @pytest.fixture
