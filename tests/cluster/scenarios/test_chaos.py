@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from cluster.scenarios.ring import strikes
+from cluster.scenarios.ring.bucket import keys
 from cluster.scenarios.ring.canaries import answers_of
-from cluster.scenarios.ring.dumps import Dump, dump, keys
+from cluster.scenarios.ring.dumps import Dump, dump
 from cluster.scenarios.ring.environments import PLATFORM, code_repo, restarted, trained
 from cluster.scenarios.ring.install import MODELS, RECEIVER, RUNS, Installed
 from cluster.scenarios.ring.journey import weight
@@ -92,7 +93,7 @@ def calm(world: World) -> tuple[Dump, float]:
 def journey(world: World, victim: str, at: Callable[[str], None]) -> Dump:
     """Push, propose, merge, go live, fail a canary, revert; `at` is told of each moment with a name."""
     own, ring, env = world.services[victim], world.ring, world.env
-    before, look = keys(ring), partial(ring.cluster.look, RUNS, MODELS)
+    before, look = set(keys(ring)), partial(ring.cluster.look, RUNS, MODELS)
 
     ring.gitea.push(own.folder, own.name, "The next commit")
     wait(lambda: workflows(own), "a run", 60, look)

@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from cluster.scenarios.ring.bucket import content
 from cluster.scenarios.ring.forge import git
 from cluster.scenarios.ring.install import RUNS, Installed
 from cluster.scenarios.ring.journey import ended, outcomes
@@ -40,9 +40,7 @@ def verdict_of(ring: Installed, run: dict[str, Any]) -> Verdict:
     """Return the verdict that a run left in the bucket."""
     nodes = [node for node in run["status"]["nodes"].values() if node["displayName"] == "gate"]
     [key] = {one["s3"]["key"] for node in nodes for one in node["outputs"]["artifacts"] if one["name"] == "gate"}
-    secret = {"aws_access_key_id": "headgate", "aws_secret_access_key": ring.cluster.password("s3")}
-    bucket = boto3.client("s3", endpoint_url=ring.cluster.url("s3"), region_name="us-east-1", **secret)
-    return decode(bucket.get_object(Bucket="headgate", Key=key)["Body"].read(), Verdict)
+    return decode(content(ring, key), Verdict)
 
 
 @pytest.mark.timeout(1200)

@@ -5,18 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 
+from cluster.scenarios.ring.bucket import content, keys
 from cluster.scenarios.ring.canaries import told_by
 from cluster.scenarios.ring.environments import SPACES
 from cluster.scenarios.ring.forge import ORGANISATION, git
-from cluster.scenarios.ring.install import RUNS, Installed
+from cluster.scenarios.ring.install import RUNS
 from cluster.scenarios.ring.small import Small
 
 DIGEST = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{28}|[0-9a-f]{52})?\b")
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-BUCKET = "headgate"
 
 Dump = dict[str, Any]
 
@@ -87,31 +86,14 @@ def steps(workflow: Mapping[str, Any]) -> dict[str, str]:
     return {str(node["displayName"]): str(node["phase"]) for node in nodes if node["type"] in {"Retry", "Skipped"}}
 
 
-def bucket(ring: Installed) -> Any:
-    """Return a client of the store."""
-    return boto3.client(
-        "s3",
-        endpoint_url=ring.cluster.url("s3"),
-        region_name="us-east-1",
-        aws_access_key_id="headgate",
-        aws_secret_access_key=ring.cluster.password("s3"),
-    )
-
-
-def keys(ring: Installed) -> set[str]:
-    """Return every key of the bucket."""
-    pages = bucket(ring).get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-    return {str(one["Key"]) for page in pages for one in page.get("Contents", [])}
-
-
 def in_store(own: Small, before: set[str]) -> list[str]:
     """Return what came into the bucket, and what was there already that the records which came speak of.
 
     What is kept by its content is kept once: the journeys' rows are the same, and so are some of their files.
     """
-    store, found = bucket(own.ring), keys(own.ring)
+    found = set(keys(own.ring))
     records = [key for key in found - before if key.startswith("runs/")]
-    told = b"".join(store.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in records)
+    told = b"".join(content(own.ring, key) for key in records)
     named = {key for key in before & found if key.encode() in told}
     return sorted(masked(key, own, None) for key in (found - before) | named)
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import polars as pl
 import yaml
 
 from cluster.kubectl import secret
 from cluster.live import NAMES
+from cluster.scenarios.ring.bucket import content, keys
 from cluster.scenarios.ring.environments import PLATFORM, code_repo, told
 from cluster.scenarios.ring.forge import ORGANISATION
 from cluster.scenarios.ring.install import IMAGE, ROOT, RUNS, Installed
@@ -75,20 +75,8 @@ class Measured:
 
     def logged(self) -> int:
         """Return how many requests the store has."""
-        store, found = self.store(), 0
-        for key in self.kept(f"predictions/{self.own.environment}/{self.own.name}/"):
-            found += store.get_object(Bucket="headgate", Key=key)["Body"].read().count(b"\n") - 1
-        return found
-
-    def kept(self, prefix: str) -> list[str]:
-        """Return what the store has under a prefix."""
-        answer = self.store().list_objects_v2(Bucket="headgate", Prefix=prefix)
-        return [str(one["Key"]) for one in answer.get("Contents", [])]
-
-    def store(self) -> Any:
-        """Return a client of the bucket."""
-        keys = {"aws_access_key_id": "headgate", "aws_secret_access_key": self.ring.cluster.password("s3")}
-        return boto3.client("s3", endpoint_url=self.ring.cluster.url("s3"), region_name="us-east-1", **keys)
+        logs = keys(self.ring, f"predictions/{self.own.environment}/{self.own.name}/")
+        return sum(content(self.ring, key).count(b"\n") - 1 for key in logs)
 
     def begin(self) -> str:
         """Start the schedule's Workflow now, as a person does with `argo submit --from`."""
@@ -104,8 +92,7 @@ class Measured:
         ended = partial(phase, self.ring, run)
         wait(lambda: ended() in {"Succeeded", "Failed", "Error"}, f"{run} to end", 180, self.look)
         assert ended() == "Succeeded", self.look()
-        found = self.store().get_object(Bucket="headgate", Key=f"runs/{RUNS}/{run}/drift.json")["Body"].read()
-        return decode(found, DriftReport, run)
+        return decode(content(self.ring, f"runs/{RUNS}/{run}/drift.json"), DriftReport, run)
 
     def answer(self, query: str) -> float | None:
         """Return Prometheus' answer of one number, None where there is no series."""
