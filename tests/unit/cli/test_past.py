@@ -117,10 +117,11 @@ def test_a_run_without_its_source_fails_and_one_that_is_stopped_does_not(live: T
     command = [sys.executable, "-m", "headgate", "run", "--trigger", str(path_of(project, made.key))]
     (live.folder / "orders.csv").rename(live.folder / "away.csv")
     crashed = subprocess.run(command, cwd=live.folder, capture_output=True, text=True, check=False)
-    failed = state(project, made)
+    failed, mark = state(project, made), folder_of(project, made) / BEGUN
+    crashed_at = mark.stat().st_mtime_ns
     (live.folder / "away.csv").rename(live.folder / "orders.csv")
     with subprocess.Popen(command, cwd=live.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        waited(lambda: (folder_of(project, made) / "collect.log").exists() and state(project, made).failed is False)
+        waited(lambda: mark.stat().st_mtime_ns != crashed_at)  # before its own mark it would leave the crash's
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=20)
 
