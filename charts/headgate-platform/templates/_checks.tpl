@@ -42,6 +42,7 @@
 {{- end -}}
 {{- end -}}
 {{- $named := list -}}
+{{- $written := dict -}}
 {{- range $values.scored -}}
 {{- if not (hasKey $values.receiver.services .service) -}}
 {{- fail (printf "scored names service %q, which receiver.services does not" .service) -}}
@@ -53,5 +54,12 @@
 {{- fail (printf "scored names %q twice" .name) -}}
 {{- end -}}
 {{- $named = append $named .name -}}
+{{- /* The manifest and the list of rejected rows have the output's name without its ending. */ -}}
+{{- $place := printf "%s:%s" (.claim | default "headgate-files") (trimSuffix (ext .output) .output) -}}
+{{- if hasKey $written $place -}}
+{{- $other := get $written $place -}}
+{{- fail (printf "scored %q and %q write the same files: outputs %q and %q" $other.name .name $other.output .output) -}}
+{{- end -}}
+{{- $_ := set $written $place . -}}
 {{- end -}}
 {{- end }}

@@ -328,17 +328,32 @@ def test_an_image_for_each_commit_needs_one_to_be_measured_with(tmp_path: Path) 
     [
         ([{"image": None}], 'scored: service "flights" has an image for each commit'),
         ([{}, {"output": "other.parquet"}], 'scored names "nightly" twice'),
+        ([{}, {"name": "weekly"}], 'scored "nightly" and "weekly" write the same files: outputs "out.parquet"'),
+        ([{}, {"name": "weekly", "output": "out.pq"}], 'outputs "out.parquet" and "out.pq"'),
     ],
 )
 def test_a_schedule_of_scoring_must_be_one_that_can_run(
     tmp_path: Path, scored: list[dict[str, Any]], reason: str
 ) -> None:
-    """Of two with a name the second would take the first's place, without a word."""
+    """Of two with a name or an output the second would take the first's place, without a word."""
     values = yaml.safe_load((PROFILES / "whole.yaml").read_text())
     made = [NIGHTLY | {"service": "flights", "image": "flights:1"} | one for one in scored]
     values["scored"] = [{key: value for key, value in one.items() if value is not None} for one in made]
 
     assert reason in refusal(tmp_path, values)
+
+
+def test_equal_names_of_outputs_on_two_volumes_are_two_outputs(tmp_path: Path) -> None:
+    """Only what one volume holds is written over."""
+    values = yaml.safe_load((PROFILES / "whole.yaml").read_text())
+    one = NIGHTLY | {"service": "flights", "image": "flights:1"}
+    values["scored"] = [one, one | {"name": "weekly", "claim": "other"}, one | {"name": "b", "output": "b/out.parquet"}]
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+
+    made = yaml.safe_load_all(template(helm(), CHARTS, tmp_path / "values.yaml"))
+
+    names = {found["metadata"]["name"] for found in made if found and found["kind"] == "CronWorkflow"}
+    assert {"score-nightly", "score-weekly", "score-b"} <= names
 
 
 @pytest.fixture(scope="module")
