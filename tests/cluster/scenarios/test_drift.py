@@ -64,7 +64,7 @@ def signalled(service: Measured, measured: dict[str, object]) -> dict[str, Any]:
     signal = f'max(headgate_signal{{service="{own.name}",cause="drift"}})'
     wait(lambda: service.answer(signal) == 1.0, "the signal", 60, service.look)
     signalled = time.time()
-    firing = f'ALERTS{{service="{own.name}",alertname="HeadgateDrift",alertstate="firing"}}'
+    firing = f'ALERTS{{service="{own.name}",severity="signal",alertstate="firing"}}'  # shifted rows tell of both causes
     since = f"min(min_over_time(timestamp({firing})[10m:1s]))"
     fired = wait(lambda: service.answer(since), "the alert", 120, service.look)
     [first] = wait(service.training, "a run", 60, service.look)
