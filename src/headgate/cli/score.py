@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from headgate.records.codec import decode
 from headgate.records.codec import digest as record_digest
 from headgate.records.scoring import Partitions, Plan, ScoredShare
 from headgate.score.batch import PART_ROWS, Scored, score
-from headgate.score.parts import rejects_beside
+from headgate.score.parts import manifest_beside, rejects_beside
 from headgate.score.plan import WHOLE, Share
 from headgate.serve.door.admission import Door
 from headgate.serve.model.predictor import Predictor
@@ -49,8 +49,11 @@ def command(
         bool, typer.Option("--strict", help="Refuse the file at its first row that breaks the contract.")
     ] = False,
     part_rows: Annotated[
-        int, typer.Option("--part-rows", min=1, help="Rows in memory at a time, and at stake in a kill.")
-    ] = PART_ROWS,
+        int | None,
+        typer.Option(
+            "--part-rows", min=1, help=f"Rows in memory at a time, and at stake in a kill. Default: {PART_ROWS}."
+        ),
+    ] = None,
     share: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +76,8 @@ def command(
     mine = share_of(share)
     divided = partitions_in(source)
     if divided is not None:
-        refuse_beside(divided, share, IN=rows, OUT=scores, environment=environment)
+        given = {"IN": rows, "OUT": scores, "--environment": environment, "--part-rows": part_rows}
+        refuse_beside(divided, share, given)
         loaded = planned(project, divided.plan.model, model, sha256, threads=threads)
         rows, scores, part_rows = Path(divided.source), Path(divided.target), divided.plan.part_rows
     elif rows is None or scores is None or out:
@@ -93,7 +97,7 @@ def command(
             predictor,
             project.code,
             strict=strict,
-            part_rows=part_rows,
+            part_rows=part_rows or PART_ROWS,
             share=mine,
             planned=plan,
             advance=advance,
@@ -128,10 +132,13 @@ def partitions_in(source: Path | None) -> Partitions | None:
     return decode(content, Partitions, str(source)) if KIND.search(content) else None
 
 
-def refuse_beside(divided: Partitions, share: str | None, **given: object) -> None:
+def refuse_beside(divided: Partitions, share: str | None, given: Mapping[str, object]) -> None:
     """Refuse what a partition's record says already, and a share that is none of it."""
     if twice := [name for name, value in given.items() if value is not None]:
-        raise UsageError(f"{', '.join(twice)}: the partition's record says it", next_step="leave it out")
+        raise UsageError(
+            f"{', '.join(twice)}: the partition's record says it, for all shares alike",
+            next_step="leave it out; or partition anew with it",
+        )
     if share not in divided.shares:
         what = f"--share is {share!r}, which is none" if share else "--share is not given; it is one"
         raise UsageError(
@@ -168,6 +175,8 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
 def summary(found: Scored, loaded: Loaded, scores: Path, share: Share | None) -> str:
     """Return what became of the rows, as a person reads it."""
     again = f", {found.resumed:,} of them by an earlier run" if found.resumed else ""
+    if found.was_there:
+        again = f": it is there already, whole; to score anew remove {manifest_beside(scores).name}"
     where = f"for share {share.number}/{share.among} of {scores}" if share else f"into {scores}"
     lines = [f"{found.scored:,} of {found.rows:,} rows scored by model {short(loaded.sha256)} {where}{again}"]
     if found.rejected:

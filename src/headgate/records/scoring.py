@@ -49,7 +49,7 @@ class ScoredShare(Record, frozen=True, kw_only=True, tag="scored-share/1"):
     rejected: dict[str, int]
     """Input and kind → rows."""
     noticed: dict[str, int]
-    """Input, kind and level → values that were scored all the same."""
+    """Input, kind and level → values that were scored all the same; none where the scores were there already."""
 
 
 class WrittenFile(Part, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class WrittenFile(Part, frozen=True, kw_only=True):
 
 
 class Scores(Record, frozen=True, kw_only=True, tag="scores/1"):
-    """The manifest beside a file of scores that was put together from shares: written last, so that all is there."""
+    """The manifest beside a file of scores: written last, so that all is there."""
 
     plan: Plan
     shares: int

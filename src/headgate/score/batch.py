@@ -1,7 +1,7 @@
 """Parquet to a Parquet file of scores: the server's numbers, one part in memory at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,10 @@ from headgate.errors import HeadgateError, PermanentError
 from headgate.models.loading import Predictions
 from headgate.models.signature import Signature
 from headgate.names import Digest
-from headgate.records.scoring import Plan
-from headgate.score.admission import Admission, admit, inputs_in
-from headgate.score.parts import Part, Parts
+from headgate.records.scoring import Plan, Scores
+from headgate.score.admission import ROW, Admission, admit, inputs_in
+from headgate.score.manifest import finish, finished
+from headgate.score.parts import Part, Parts, rejects_beside
 from headgate.score.plan import WHOLE, Share, files_of, looked_again, plan_of, refuse_changed, refuse_same
 from headgate.score.trouble import speaking_polars
 from headgate.serve.door.admission import Door
@@ -40,6 +41,8 @@ class Scored:
     """Rows of parts that an earlier run had finished."""
     rejected: Counter[str] = field(default_factory=Counter)
     noticed: Counter[str] = field(default_factory=Counter)
+    was_there: bool = False
+    """The scores were there, whole and of the same plan: nothing was scored."""
 
     def add(self, part: Part) -> None:
         self.scored += part.scored
@@ -61,10 +64,11 @@ def score(
 ) -> Scored:
     """Score every row that the door lets in, in the file's order, and say what became of the others.
 
-    A killed run goes on where it ended, as long as file, model and the service's own code are the same. `target`
-    appears whole, at the end. `strict`: the first row that breaks the contract ends it, and nothing appears. `share`:
-    only these parts; nothing appears until a run for the whole file, which takes up what shares have done. `planned`:
-    refuse any other input, model and code than this plan's, and leave the file to `gather`.
+    A killed run goes on where it ended, as long as file, model and the service's own code are the same; one that ended
+    well is found by its manifest. `target` appears whole, at the end. `strict`: the first row that breaks the contract
+    ends it, and nothing appears. `share`: only these parts; nothing appears until a run for the whole file, which takes
+    up what shares have done. `planned`: refuse any other input, model and code than this plan's, and leave the file to
+    `gather`.
     """
     rows, names, plan = opened(
         source, target, predictor.door, model=predictor.loaded.sha256, code=code, part_rows=part_rows
@@ -72,7 +76,9 @@ def score(
     if planned is not None:
         refuse_changed(source, planned, plan)
     parts = Parts(target, plan)
-    found = Scored(rows=parts.rows_of(share))
+    if (before := finished(parts)) is not None:
+        return found_whole(source, parts, before, share, strict=strict)
+    found, made = Scored(rows=parts.rows_of(share)), []
     with parts.held(share):
         for number in parts.numbers(share):
             first, height = number * part_rows, parts.height(number)
@@ -84,14 +90,37 @@ def score(
                     batch = rows.select(names).slice(first, height).collect(engine="streaming")
                 part = score_part(batch, first, predictor, parts, number, strict=strict)
             if strict and part.rejected:
-                raise refused_strictly(source, part)
+                raise refused_strictly(source, part.rejected)
             found.add(part)
+            made.append(part)
             advance(found.rows, height)
         refuse_changed(source, plan, looked_again(source, plan))
         if share == WHOLE and planned is None:
-            parts.make()
-            parts.end()
+            finish(parts, made, shares=1)
     return found
+
+
+def found_whole(source: Path, parts: Parts, before: Scores, share: Share, *, strict: bool) -> Scored:
+    """Return what became of the rows when the scores were made; of one share among many, what its rejects tell."""
+    rows = parts.rows_of(share)
+    rejected, noticed = Counter(before.rejected), Counter(before.noticed)
+    if share.among > 1:
+        rejected, noticed = rejected_of(parts, before, share), Counter()
+    if strict and rejected:
+        raise refused_strictly(source, rejected)
+    scored = rows - rejected.total()
+    return Scored(rows, scored, resumed=rows, rejected=rejected, noticed=noticed, was_there=True)
+
+
+def rejected_of(parts: Parts, before: Scores, share: Share) -> Counter[str]:
+    if before.rejects is None:
+        return Counter()
+    numbers = parts.numbers(share)
+    ours = pl.col(ROW).is_between(numbers.start * parts.plan.part_rows, numbers.stop * parts.plan.part_rows, "left")
+    path = rejects_beside(parts.target)
+    with reading(path):
+        kinds = pl.scan_parquet(path, glob=False).filter(ours).group_by("input", "kind").len().collect().rows()
+    return Counter({f"{name} {kind}": count for name, kind, count in kinds})
 
 
 def opened(
@@ -101,10 +130,7 @@ def opened(
     refuse_same(source, target)
     rows = scan(source)
     names = inputs_in(rows.collect_schema(), door)
-    height = count(rows)
-    if not height:
-        raise PermanentError(f"{str(source)!r} has no rows", next_step="give a file with rows to score")
-    return rows, names, plan_of(source, height, model, code, part_rows)
+    return rows, names, plan_of(source, count(rows), model, code, part_rows)
 
 
 def scan(source: Path) -> pl.LazyFrame:
@@ -192,8 +218,8 @@ def refused(admitted: Admission) -> PermanentError:
     )
 
 
-def refused_strictly(source: Path, part: Part) -> PermanentError:
-    counts = ", ".join(f"{name}: {count:,}" for name, count in sorted(part.rejected.items()))
+def refused_strictly(source: Path, rejected: Mapping[str, int]) -> PermanentError:
+    counts = ", ".join(f"{name}: {count:,}" for name, count in sorted(rejected.items()))
     return PermanentError(
         f"rows of {str(source)!r} break the contract",
         found=counts,

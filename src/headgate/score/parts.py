@@ -45,7 +45,7 @@ class Parts:
         self.target = target
         self.plan = plan
         self.folder = target.with_name(f".{target.name}.parts")
-        self.count = -(-plan.rows // plan.part_rows)
+        self.count = max(1, -(-plan.rows // plan.part_rows))  # no rows are a part too: it has the columns
         self.digest = digest(plan)
 
     def numbers(self, share: Share) -> range:
@@ -215,7 +215,7 @@ def rejects_beside(target: Path) -> Path:
 
 
 def manifest_beside(target: Path) -> Path:
-    """Return where it is said that a file of scores put together from shares is whole.
+    """Return where it is said that a file of scores is whole.
 
     >>> manifest_beside(Path("scores.parquet")).name
     'scores.manifest.json'

@@ -54,8 +54,9 @@ def scored(made: World, rows: pl.DataFrame, **options: Any) -> Scored:
     return score(made.folder / "in.parquet", made.folder / "out.parquet", predictor_of(made), "code", **options)
 
 
-def again(made: World, code: str = "code") -> Scored:
-    return score(made.folder / "in.parquet", made.folder / "out.parquet", predictor_of(made), code, part_rows=8)
+def again(made: World, code: str = "code", **options: Any) -> Scored:
+    told = {"part_rows": 8} | options
+    return score(made.folder / "in.parquet", made.folder / "out.parquet", predictor_of(made), code, **told)
 
 
 def refused(made: World, rows: pl.DataFrame, **options: Any) -> str:

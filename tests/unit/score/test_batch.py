@@ -76,7 +76,7 @@ def test_rows_that_break_the_contract_have_no_score_and_are_listed(made: World) 
     assert pl.read_parquet(made.folder / "out.parquet")["rider"].to_list() == [
         n for n in range(50) if n not in {3, 20, 44}
     ]
-    assert left(made.folder) == {"out.parquet", "out.rejects.parquet"}
+    assert left(made.folder) == {"out.parquet", "out.rejects.parquet", "out.manifest.json"}
 
 
 def test_strict_refuses_the_file_and_nothing_appears(made: World) -> None:
@@ -110,10 +110,25 @@ def test_what_is_no_parquet_file_is_refused(made: World, content: bytes | None, 
     assert left(made.folder) == set()
 
 
-def test_a_file_without_rows_or_columns_is_refused(made: World) -> None:
-    """Empty in would be empty out, and nobody would notice."""
-    assert "has no rows" in refused(made, rides(0))
-    assert "no column 'seats'; the contract requires it" in refused(made, rides(3).drop("seats"))
+def test_a_file_without_the_columns_is_refused(made: World) -> None:
+    """Also where it has no rows."""
+    for count in (3, 0):
+        assert "no column 'seats'; the contract requires it" in refused(made, rides(count).drop("seats"))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_rows_give_no_scores_with_the_same_columns(task: str, tmp_path: Path) -> None:
+    """A quiet night is no failure; whoever reads the file finds what it finds every night."""
+    made = world(tmp_path, task)
+    scored(made, rides(3))
+    some = pl.read_parquet_schema(made.folder / "out.parquet")
+
+    found = scored(made, rides(0))
+
+    assert (found.rows, found.scored, found.rejected.total()) == (0, 0, 0)
+    none = pl.read_parquet(made.folder / "out.parquet")
+    assert (none.height, dict(none.schema)) == (0, some)
+    assert left(made.folder) == {"out.parquet", "out.manifest.json"}
 
 
 def test_the_input_is_never_written_over(made: World) -> None:
@@ -143,4 +158,4 @@ def test_earlier_rejects_do_not_outlive_a_clean_run(made: World) -> None:
 
     scored(made, rides(10))
 
-    assert left(made.folder) == {"out.parquet"}
+    assert left(made.folder) == {"out.parquet", "out.manifest.json"}

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from headgate.errors import HeadgateError, PermanentError, TransientError
 from headgate.names import Digest
 from headgate.records.codec import decode
-from headgate.records.scoring import Partitions, Scores
-from headgate.score.batch import score
+from headgate.records.scoring import Partitions, Plan, Scores
+from headgate.score.batch import PART_ROWS, score
 from headgate.score.gather import gather
 from headgate.score.parts import Parts
-from headgate.score.plan import Share
+from headgate.score.plan import Share, looked_again
 from limits import largest_file
 from unit.score.dividing import FILES, ROWS, again, all_scored, alone, divided, share_scored
 from unit.score.scoring import predictor_of, rides
@@ -60,7 +60,7 @@ def test_one_share_is_a_share_too(made: World) -> None:
 def test_a_missing_share_is_named(made: World) -> None:
     """With the command that makes it good; what is there stays."""
     plan = divided(made)
-    assert "no share of" in refused(made, plan)
+    assert "4 of 4 shares" in refused(made, plan)
     for text in ("1/4", "4/4"):
         share_scored(made, plan, text)
 
@@ -144,7 +144,7 @@ def test_a_manifest_of_another_plan_is_not_taken_for_this_ones(made: World) -> N
     gather(gathered)
     tonight = divided(made, rides(50, seed=1))
 
-    with pytest.raises(PermanentError, match="no share of"):
+    with pytest.raises(TransientError, match="4 of 4 shares"):
         gather(tonight)
 
 
@@ -157,7 +157,7 @@ def test_gathering_goes_on_where_it_was_killed(made: World, monkeypatch: pytest.
     """Before the manifest: the same files anew. After it: the shares are removed, no more."""
     plan = divided(made)
     all_scored(made, plan)
-    monkeypatch.setattr("headgate.score.gather.manifest", killed)
+    monkeypatch.setattr("headgate.score.manifest.manifest", killed)
     with pytest.raises(KeyboardInterrupt):
         gather(plan)
     assert (made.folder / "out.parquet").exists()
@@ -201,7 +201,7 @@ def test_a_manifest_whose_files_are_others_counts_for_nothing(made: World, damag
     gather(plan)
     (made.folder / damaged).write_bytes(b"other")
 
-    with pytest.raises(PermanentError, match="no share of"):
+    with pytest.raises(TransientError, match="4 of 4 shares"):
         gather(plan)
 
 
@@ -233,7 +233,7 @@ def test_a_full_disk_leaves_nothing_and_costs_nothing(made: World) -> None:
     assert gather(plan).scored == 4000
 
 
-def test_a_file_that_one_process_makes_has_no_manifest_of_another_one(made: World) -> None:
+def test_a_file_that_one_process_makes_has_its_own_manifest(made: World) -> None:
     """What lies beside a file of scores is about these scores."""
     plan = divided(made)
     all_scored(made, plan)
@@ -241,7 +241,44 @@ def test_a_file_that_one_process_makes_has_no_manifest_of_another_one(made: Worl
 
     score(made.folder / "in.parquet", made.folder / "out.parquet", predictor_of(made), "code")
 
-    assert not (made.folder / "out.manifest.json").exists()
+    manifest = decode((made.folder / "out.manifest.json").read_bytes(), Scores)
+    assert (manifest.shares, manifest.plan.part_rows) == (1, PART_ROWS)
+
+
+def test_of_two_gatherings_at_once_the_second_finds_what_the_first_made(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had looked for the manifest before there was one; the shares are gone when it looks for them."""
+    plan = divided(made)
+    all_scored(made, plan)
+    first: list[Scores] = []
+
+    def meanwhile(source: Path, planned: Plan) -> Plan:
+        monkeypatch.undo()
+        first.append(gather(plan))
+        return looked_again(source, planned)
+
+    monkeypatch.setattr("headgate.score.gather.looked_again", meanwhile)
+
+    assert gather(plan) == first[0]
+
+
+@pytest.mark.parametrize("share", ["1/1", "2/4"])
+def test_what_was_gathered_is_not_scored_again(made: World, share: str) -> None:
+    """Of a share is told what is known of it; a file that is another by now counts for nothing."""
+    plan = divided(made)
+    told = share_scored(made, plan, share)
+    all_scored(made, plan)
+    gather(plan)
+    kept = {path: path.stat().st_mtime_ns for path in made.folder.glob("*out*")}
+
+    found = share_scored(made, plan, share)
+
+    assert (found.was_there, found.resumed) == (True, told.rows)
+    assert (found.rows, found.scored, found.rejected) == (told.rows, told.scored, told.rejected)
+    assert {path: path.stat().st_mtime_ns for path in made.folder.glob("*out*")} == kept
+    (made.folder / "out.parquet").write_bytes(b"other")
+    assert not share_scored(made, plan, share).was_there
 
 
 def test_who_waited_for_a_gathering_that_is_done_is_told_to_look_again(made: World) -> None:

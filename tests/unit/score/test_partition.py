@@ -98,9 +98,7 @@ def test_how_many_is_said_once_and_bounded(made: World, options: dict[str, Any],
 
 
 def test_what_cannot_be_scored_is_refused_before_anybody_starts(made: World) -> None:
-    """No rows, a column that is missing: one error, not one a share."""
-    with pytest.raises(PermanentError, match="has no rows"):
-        divided(made, ROWS.clear())
+    """A column that is missing: one error, not one a share."""
     with pytest.raises(PermanentError, match="no column 'seats'"):
         divided(made, ROWS.drop("seats"))
 
@@ -152,3 +150,28 @@ def test_a_killed_share_goes_on_where_it_ended(made: World) -> None:
         share_scored(made, plan, "2/2", advance=stop)
 
     assert share_scored(made, plan, "2/2").resumed == 8
+
+
+def test_an_input_without_rows_is_one_share_and_a_file_without_rows(made: World) -> None:
+    """A list of no shares would start nobody, and engines skip what comes after it."""
+    plan = divided(made, ROWS.clear())
+
+    all_scored(made, plan)
+    manifest = gather(plan)
+
+    assert plan.shares == ("1/1",)
+    assert manifest.scored == 0
+    assert pl.read_parquet(made.folder / "out.parquet").columns == ["rider", "at", "probability", "model"]
+
+
+def test_scores_that_are_there_are_one_share_that_finds_them(made: World) -> None:
+    """Nobody starts for nothing the second night."""
+    plan = divided(made)
+    all_scored(made, plan)
+    gather(plan)
+
+    second = again(made, partitions=4)
+
+    assert second.shares == ("1/1",)
+    found = share_scored(made, second, "1/1")
+    assert (found.was_there, found.resumed, found.scored, dict(found.rejected)) == (True, 50, 45, {"seats above": 5})

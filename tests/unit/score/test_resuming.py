@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from collections import Counter
 
 import numpy as np
 import polars as pl
@@ -48,7 +49,7 @@ def test_a_killed_run_goes_on_where_it_ended(made: World) -> None:
 
     assert found.resumed == 24
     assert (made.folder / "out.parquet").read_bytes() == whole
-    assert left(made.folder) == {"out.parquet"}
+    assert left(made.folder) == {"out.parquet", "out.manifest.json"}
 
 
 @pytest.mark.parametrize("change", ["rows", "code", "torn", "manifest"])
@@ -129,6 +130,31 @@ def test_killed_by_sigkill_anywhere_the_command_goes_on(made: World, rejected: b
     assert pl.read_parquet(made.folder / "out.parquet")["rider"].equals(expected)
     assert told["scored"] == len(expected)
     assert told["rejected"] == ({"seats above": 3000} if rejected else {})
-    assert left(made.folder) - {".headgate"} == (
-        {"out.parquet", "out.rejects.parquet"} if rejected else {"out.parquet"}
-    )
+    listed = {"out.rejects.parquet"} if rejected else set()
+    assert left(made.folder) - {".headgate"} == {"out.parquet", "out.manifest.json"} | listed
+
+
+@pytest.mark.parametrize("change", [None, "rows", "code", "output"])
+def test_a_run_that_ended_well_is_found_by_the_next_one(made: World, change: str | None) -> None:
+    """Unless file or code are others, or somebody wrote over what it made."""
+    rides(50).with_columns(seats=pl.lit(9)).write_parquet(made.folder / "in.parquet")
+    first = again(made)
+    if change == "rows":
+        rides(50).write_parquet(made.folder / "in.parquet")
+    elif change == "output":
+        (made.folder / "out.parquet").write_bytes(b"other")
+
+    found = again(made, "other" if change == "code" else "code")
+
+    assert (found.was_there, found.resumed) == ((False, 0) if change else (True, 50))
+    assert found.rejected == (Counter() if change == "rows" else first.rejected)
+    assert pl.read_parquet(made.folder / "out.parquet").height == found.scored
+
+
+def test_strict_holds_for_a_run_without_it_that_ended_well(made: World) -> None:
+    """What it let pass is refused now."""
+    rides(20).with_columns(seats=pl.lit(9)).write_parquet(made.folder / "in.parquet")
+    again(made)
+
+    with pytest.raises(PermanentError, match="break the contract"):
+        again(made, strict=True)

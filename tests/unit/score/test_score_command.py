@@ -25,6 +25,8 @@ def test_the_command_says_what_became_of_the_rows(made: World, terminal: Termina
     assert f"0 of 30 rows scored by model {made.sha256[:12]}" in said.out
     assert "30 break the contract" in said.out
     assert (0, "") == (said.code, said.err)
+    again = terminal("score", "in.parquet", "out.parquet", *by_package(made))
+    assert "it is there already, whole; to score anew remove out.manifest.json" in again.out
 
 
 @pytest.mark.parametrize(

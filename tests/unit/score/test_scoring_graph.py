@@ -127,7 +127,8 @@ def divided() -> Partitions:
     ("share", "given", "expected"),
     [
         ("1/2", {"IN": Path("in.parquet"), "OUT": Path("out.parquet")}, "IN, OUT: the partition's record says it"),
-        ("1/2", {"environment": "prod"}, "environment: the partition's record says it"),
+        ("1/2", {"--environment": "prod"}, "--environment: the partition's record says it"),
+        ("1/2", {"--part-rows": 9}, "--part-rows: the partition's record says it"),
         ("3/2", {}, "'3/2', which is none of the 2"),
         ("1/3", {}, "'1/3', which is none of the 2"),
         (None, {}, "--share is not given; it is one of the 2"),
@@ -138,7 +139,7 @@ def test_a_share_is_one_of_its_record_and_all_else_is_the_records(
 ) -> None:
     """Two answers to one question are one too many."""
     with pytest.raises(UsageError) as caught:
-        refuse_beside(divided, share, **given)
+        refuse_beside(divided, share, given)
 
     assert expected in caught.value.message
 
@@ -166,6 +167,14 @@ def test_another_model_than_the_plans_is_refused(kept: World) -> None:
         planned(project, kept.sha256, kept.model, "0" * 64)
     with pytest.raises(PermanentError, match="is not what Git says"):
         planned(project, Digest("0" * 64), kept.model, None)
+
+
+def test_rows_of_a_part_beside_a_record_are_refused(kept: World, divided: Partitions) -> None:
+    """They are the record's; whoever gives others would think that they count."""
+    (kept.folder / "shares.json").write_bytes(encode(divided))
+
+    with pytest.raises(UsageError, match="--part-rows: the partition's record says it"):
+        command(service=kept.folder / "service.yaml", source=kept.folder / "shares.json", share="1/2", part_rows=9)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1e3", " 7"])
