@@ -46,6 +46,10 @@ class Journal:
             self.tell(f"weighed {weighed.service} in {weighed.environment}: {told}")
         self._decided[weighed.service] = told
 
+    def untold(self, service: str, workflow: str) -> None:
+        """Tell of a push that nobody told of."""
+        self.tell(f"push    {service}: nobody told of it; started {workflow}")
+
 
 def said(action: Action) -> str:
     """Return an action as a line."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, field
 
 from headgate.errors import PermanentError
-from headgate.names import NameField
+from headgate.names import Commit, NameField
 from headgate.records.codec import Part
 from headgate.records.dataset import Window
 from headgate.records.live import Cause, Signal, Trigger
@@ -154,8 +154,8 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def pushed(push: Push, service: str, environment: str, now: datetime) -> Trigger:
-    """Return the trigger that a pushed commit is; delivered again, it is the same one."""
+def pushed(push: Push, service: str, environment: str, code: Commit, now: datetime) -> Trigger:
+    """Return the trigger that the service's code in a pushed commit is; delivered again, it is the same one."""
     told = push.head_commit or next((one for one in push.commits if one.id == push.after), PushedCommit())
     at = told.timestamp or now
     line = told.message.strip().partition("\n")[0][:WORDS]
@@ -164,9 +164,14 @@ def pushed(push: Push, service: str, environment: str, now: datetime) -> Trigger
         environment=msgspec.convert(environment, NameField),
         cause="person",
         rule="push",
-        key=push.after[:KEY_LENGTH],
+        key=code[:KEY_LENGTH],
         window=Window(start=at - DAY, end=at),
         at=at,
         detail=f"push of {push.after[:KEY_LENGTH]}: {line}",
-        code=push.after,
+        code=code,
     )
+
+
+def is_push(trigger: Trigger) -> bool:
+    """Say whether a push is the cause: its key is how the code begins, each other one is a digest."""
+    return bool(trigger.key) and trigger.code.startswith(trigger.key)

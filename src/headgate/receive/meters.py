@@ -96,6 +96,10 @@ class Meters:
         self._unweighed.add(where)
         self.set(m.TROUBLE, 1, where)
 
+    def well(self, where: str) -> None:
+        """Say no more that there is trouble."""
+        self._unweighed.discard(where)
+
     def looked(self, looked: Looked, now: datetime) -> None:
         """Say what a look found."""
         self.count(m.LOOKS, "done")
@@ -138,7 +142,7 @@ class Meters:
     def weighed(self, weighed: Weighed) -> None:
         """Say what was decided, once while it stays so."""
         place = (weighed.service, weighed.environment)
-        self._unweighed.discard(weighed.service)
+        self.well(weighed.service)
         told = f"{weighed.decision} {weighed.workflow}"
         if self._decided.get(weighed.service) != told:
             self._decided[weighed.service] = told
@@ -153,7 +157,6 @@ class Meters:
 
     def measured(self, page: Page, observed: Sequence[Observed], spec: Service, now: datetime) -> None:
         """Say what the last window of the champion said, and whether the next one is overdue."""
-        self._unweighed.discard(windows_of(page.service))
         if not page.live:
             return
         place, live = (page.service, page.environment), page.live[-1]

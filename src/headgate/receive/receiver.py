@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from headgate.errors import HeadgateError
-from headgate.receive import letters, runs
 from headgate.receive.journal import Journal
 from headgate.receive.letters import Push, Told
 from headgate.receive.meters import Meters, windows_of
+from headgate.receive.pushes import Pushes
 from headgate.receive.retraining import Retraining, Weighed
 from headgate.receive.watch import Looked, Watch
 from headgate.specs.receiver import Receiver as Settings
@@ -45,6 +45,7 @@ class Receiver:
     ) -> None:
         self.watch = watch
         self.retraining = retraining
+        self.pushes = Pushes(retraining)
         self.settings = settings
         self.meters = meters
         self.clock = clock
@@ -82,6 +83,8 @@ class Receiver:
             self.look()
             if self.is_time("weigh", self.settings.weigh):
                 self.weigh_all()
+            if self.is_time("pushes", self.settings.pushes):
+                self.look_for_pushes()
             if self.is_time("measure", self.settings.measure):
                 self.measure_all()
         except HeadgateError as err:
@@ -108,15 +111,8 @@ class Receiver:
             return looked
 
     def weigh_all(self) -> None:
-        """Weigh every service and start what soaked; one service's trouble keeps no other from its turn."""
-        for service in self.settings.services:
-            try:
-                self.weigh(service)
-            except HeadgateError as err:
-                self.meters.troubled(service, err)
-                self.journal.trouble(f"runs of {service}", err)
-            else:
-                self.journal.over(f"runs of {service}")
+        """Weigh every service and start what soaked."""
+        self.each(self.weigh, str, "runs of {}".format)
         with self._one_at_a_time:
             self.retraining.promote()
 
@@ -128,15 +124,8 @@ class Receiver:
         return weighed
 
     def measure_all(self) -> None:
-        """Let the metrics say what the last windows said; one service's trouble hides no other's."""
-        for service in self.settings.services:
-            try:
-                self.measure(service)
-            except HeadgateError as err:
-                self.meters.troubled(windows_of(service), err)
-                self.journal.trouble(windows_of(service), err)
-            else:
-                self.journal.over(windows_of(service))
+        """Let the metrics say what the last windows said."""
+        self.each(self.measure, windows_of, windows_of)
 
     def measure(self, service: str) -> None:
         """Let the metrics say what the last window said."""
@@ -145,6 +134,30 @@ class Receiver:
             page = self.watch.books.page(*place)
             spec = self.retraining.repositories[service].spec()
             self.meters.measured(page, self.retraining.evidence.observed(place), spec, self.clock())
+
+    def look_for_pushes(self) -> None:
+        """Start the runs of commits that nobody told of."""
+        self.each(self.look_for_push, "pushes of {}".format, "pushes of {}".format)
+
+    def look_for_push(self, service: str) -> None:
+        """Start the run of a commit that nobody told of."""
+        with self._one_at_a_time:
+            order = self.pushes.look(service)
+        if order:
+            self.meters.started(service, "person", "started")
+            self.journal.untold(service, order.name)
+
+    def each(self, do: Callable[[str], object], metered: Callable[[str], str], told: Callable[[str], str]) -> None:
+        """Do something for each service; one's trouble, by its names in metrics and log, keeps no other waiting."""
+        for service in self.settings.services:
+            try:
+                do(service)
+            except HeadgateError as err:
+                self.meters.troubled(metered(service), err)
+                self.journal.trouble(told(service), err)
+            else:
+                self.meters.well(metered(service))
+                self.journal.over(told(service))
 
     def hear(self, told: Iterable[Told]) -> list[Answer]:
         """Keep signals and weigh the services they are about; TransientError where the sender should retry."""
@@ -181,10 +194,7 @@ class Receiver:
                 continue
             with self._one_at_a_time:
                 self.watch.books.look()
-                own = self.retraining.environment(service)
-                trigger = letters.pushed(push, service, own, self.clock())
-                order = runs.order(trigger, trained, self.settings, self.retraining.repositories[service].spec())
-                started = self.retraining.cluster.start(order)
+                order, started = self.pushes.hear(service, push)
             self.meters.started(service, "person", "started" if started else "known")
             how = "started" if started else "waiting"
             reason = f"started {order.name}" if started else f"already running as {order.name}"

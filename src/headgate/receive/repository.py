@@ -15,6 +15,7 @@ class Repository:
         self.forge = forge
         self.trained = trained
         self._read: tuple[Commit, Service] | None = None
+        self._codes: dict[Commit, Commit] = {}
 
     def spec(self) -> Service:
         """Return service.yaml at the branch's head."""
@@ -27,12 +28,18 @@ class Repository:
             self._read = head, parse(text, Service, path)
         return self._read[1]
 
-    def code(self) -> Commit:
-        """Return the last commit that changed the service's folder."""
-        head = self.head()
+    def code(self, at: Commit | None = None) -> Commit:
+        """Return the last commit that changed the service's folder, up to `at`: itself, where it is there no more."""
+        head = at or self.head()
         if self.trained.folder in {"", "."}:
             return head
-        return next((entry.commit for entry in self.forge.log(self.trained.folder, head, 1)), head)
+        if head not in self._codes:
+            try:
+                log = self.forge.log(self.trained.folder, head, 1)
+            except PermanentError:
+                return head
+            self._codes[head] = log[0].commit if log else head
+        return self._codes[head]
 
     def head(self) -> Commit:
         head = self.forge.head(self.trained.branch)

@@ -10,7 +10,7 @@ from headgate.desired import champion
 from headgate.errors import PermanentError
 from headgate.names import Commit, Digest, Name
 from headgate.ports import Cluster
-from headgate.receive import promotions, runs
+from headgate.receive import letters, promotions, runs
 from headgate.receive.books import Books, Place
 from headgate.receive.evidence import Evidence
 from headgate.receive.repository import Repository
@@ -103,7 +103,8 @@ class Retraining:
         return replace(weighed, untracked=untracked, orphaned=orphaned)
 
     def past(self, place: Place, workflows: list[Workflow], spec: Service, now: datetime) -> list[PastRun]:
-        return runs.past(self.evidence.triggers(place), workflows, self.promoted(place), spec, now)
+        due = [one for one in self.evidence.triggers(place) if not letters.is_push(one)]  # those are kept as a memory
+        return runs.past(due, workflows, self.promoted(place), spec, now)
 
     def may_retry(self, past: list[PastRun], now: datetime) -> bool:
         """Say whether the last failed run has rested: a minute, then two."""

@@ -44,6 +44,8 @@ class Receiver(Spec, frozen=True, kw_only=True):
     """How often cluster and Git are looked at; a webhook makes it sooner."""
     weigh: timedelta = timedelta(minutes=1)
     """How often signals are weighed and due runs started, unless an alert comes."""
+    pushes: timedelta = timedelta(minutes=1)
+    """How often branches are looked at: a commit that nobody told of by the next look is run as if somebody had."""
     measure: timedelta = timedelta(seconds=30)
     """How often the windows that `headgate drift` measured are read, of which /metrics shows the last."""
     retry_after: timedelta = timedelta(minutes=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from fakes.serving import serving
 from headgate.adapters.files import FileStore
@@ -43,30 +44,42 @@ TOKEN, SECRET = "a-token-of-a-test", "a-secret-of-a-test"
 class Station:
     """One replica beside a world in which A is live."""
 
-    def __init__(self, folder: Path, service_yaml: str = SERVICE) -> None:
+    def __init__(
+        self, folder: Path, service_yaml: str = SERVICE, trained: Trained = TRAINED, *, doors: bool = True
+    ) -> None:
         self.world = World(folder)
         self.world.go_live(A)
         self.folder = folder
-        self.code = GitDir.create(folder / "flights.git", [Edit(path="service.yaml", text=service_yaml)])
+        self.settings = replace(SETTINGS, services={"flights": trained})
+        self.code = GitDir.create(
+            folder / "flights.git", [Edit(path=f"{trained.folder}/service.yaml".removeprefix("./"), text=service_yaml)]
+        )
         (folder / "token").write_text(TOKEN + "\n")
         (folder / "secret").write_text(SECRET + "\n")
         self.store = FileStore(folder / "store")
         self.open = ExitStack()
         self.told: list[str] = []
-        self.client = self.replica()
+        self.receiver = self.receiving()
+        if doors:
+            self.client = self.replica()
 
     def replica(self) -> httpx.Client:
         """Return another replica's doors: it remembers nothing."""
-        world = self.world
-        books, evidence = Books(world.forge), Evidence(self.store)
-        repositories = {"flights": Repository(self.code, TRAINED)}
-        retraining = Retraining(world.cluster, books, evidence, SETTINGS, repositories, lambda: world.now)
-        watch = Watch(world.cluster, books, lambda: world.now)
-        self.receiver = Receiver(watch, retraining, SETTINGS, Meters(), lambda: world.now, Journal(self.told.append))
-        app = application(self.receiver, Door(self.folder / "token"), Door(self.folder / "secret"))
+        app = application(self.receiving(), Door(self.folder / "token"), Door(self.folder / "secret"))
         url = self.open.enter_context(serving(app))
         self.client = self.open.enter_context(httpx.Client(base_url=url, trust_env=False))
         return self.client
+
+    def receiving(self) -> Receiver:
+        """Return another replica without doors, which looks when it is told to alone."""
+        world = self.world
+        books, evidence = Books(world.forge), Evidence(self.store)
+        settings = self.settings
+        repositories = {name: Repository(self.code, trained) for name, trained in settings.services.items()}
+        retraining = Retraining(world.cluster, books, evidence, settings, repositories, lambda: world.now)
+        watch = Watch(world.cluster, books, lambda: world.now)
+        self.receiver = Receiver(watch, retraining, settings, Meters(), lambda: world.now, Journal(self.told.append))
+        return self.receiver
 
     def alert(self, *alerts: dict[str, Any], token: str = TOKEN) -> Any:
         """Send alerts as Alertmanager does."""
