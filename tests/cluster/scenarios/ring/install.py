@@ -110,7 +110,7 @@ def platform(placed: Installed) -> dict[str, Any]:
         "forge": f"{forge}/env",
         "tracker": NAMES["mlflow"],
         "variables": {"AWS_ENDPOINT_URL": NAMES["s3"], "AWS_REGION": "us-east-1"},
-        "receiver": {"namespaces": [MODELS], "services": {placed.service: trained}},
+        "receiver": {"namespaces": [MODELS], "pushes": "PT5S", "services": {placed.service: trained}},
         "pod": {"cpu": "50m"},
         "notifications": {"create": True},
     }

@@ -51,20 +51,30 @@ def without_webhooks(ring: Installed) -> Iterator[None]:
     """Let nobody reach the receiver: the forge's hook rests, and what Rollouts sends has a wrong token."""
     token = dict(ring.cluster.get(*KNOCKS).get("data") or {})
     told(ring, {key: base64.b64encode(b"wrong").decode() for key in token})
-    hooked(ring, active=False)
+    hooked(ring, "env", active=False)
     try:
         yield
     finally:
-        hooked(ring, active=True)
+        hooked(ring, "env", active=True)
         told(ring, token)
+
+
+@contextmanager
+def without_word_of_pushes(ring: Installed) -> Iterator[None]:
+    """Let the forge tell nobody of what is pushed to the model repo; it does not tell of it later either."""
+    hooked(ring, ring.service, active=False)
+    try:
+        yield
+    finally:
+        hooked(ring, ring.service, active=True)
 
 
 def told(ring: Installed, token: dict[str, str]) -> None:
     ring.cluster.kubectl("patch", *KNOCKS, "--type=merge", "-p", json.dumps({"data": token}))
 
 
-def hooked(ring: Installed, *, active: bool) -> None:
-    place = f"repos/{ORGANISATION}/env/hooks"
+def hooked(ring: Installed, repository: str, *, active: bool) -> None:
+    place = f"repos/{ORGANISATION}/{repository}/hooks"
     hooks: list[dict[str, Any]] = ring.gitea.ask("GET", place)
     for one in (one for one in hooks if RECEIVER in one["config"]["url"]):
         ring.gitea.ask("PATCH", f"{place}/{one['id']}", {"active": active})
