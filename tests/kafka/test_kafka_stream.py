@@ -21,6 +21,7 @@ from headgate.specs.stream import Sasl, Streaming, Tls
 from headgate.stream.answering import Answering
 from kafka.broker import Broker
 from kafka.fixtures import Topics
+from kafka.headers import AnyName, write_any_name
 from kafka.people import PASSWORDS
 from kafka.streaming import bodies, small, streaming, wait_for, written
 from unit.serve.running import World, world
@@ -203,6 +204,27 @@ def test_messages_may_come_compressed(made: World, broker: Broker) -> None:
         wait_for(lambda: topics.committed() == 4, why=lambda: process.said)
 
     assert_all_answered(made, topics)
+
+
+def test_a_header_whose_name_is_no_text_stops_nobody(
+    made: World, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client of another language can write one: its message is answered as the others are, before and after it."""
+    topics = Topics(broker)
+    write_any_name(monkeypatch)
+    bad = [(AnyName(b"\xff\xfe"), b"kept"), ("trace", b"1")]
+    topics.send(request("a"), request("b"))
+    topics.send(request("c"), b"nonsense", request("d"), headers=bad)
+    topics.send(request("e"))
+
+    with streaming(made, topics.stream) as process:
+        wait_for(lambda: len(written(topics)) == 6, why=lambda: process.said)
+
+    found = written(topics)
+    assert [[b"a"], [b"b"], [b"c"], [b"d"], [b"e"]] == [
+        [one.key for one in letters] for letters in found.values() if letters[0].topic == topics.stream.answers
+    ]
+    assert {"\ufffd\ufffd", "trace"} <= {name for name, _ in found[f"{topics.stream.requests}/0/3"][0].headers}
 
 
 def test_messages_of_a_transaction_are_answered_once_it_is_committed_and_never_when_it_is_not(

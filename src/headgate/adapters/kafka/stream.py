@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 from aiokafka.abc import ConsumerRebalanceListener
 
 from headgate.adapters.kafka.access import access
+from headgate.adapters.kafka.lenient import read_any_name
 from headgate.adapters.kafka.stopping import stop
 from headgate.adapters.kafka.troubles import Troubles
 from headgate.adapters.kafka.writing import REQUEST_SECONDS, Writer
@@ -32,6 +33,7 @@ class KafkaStream(ConsumerRebalanceListener):  # type: ignore[misc]  # the libra
     """Reads and writes the topics of one stream."""
 
     def __init__(self, stream: Streaming, group: str) -> None:
+        read_any_name()
         self.stream = stream
         self.group = group
         self.access = access(stream)
