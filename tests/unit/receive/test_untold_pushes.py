@@ -1,11 +1,9 @@
 """A forge tells of a push once: a commit that nobody told of is found by looking; a late word of it is the same run."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -13,27 +11,23 @@ from headgate.adapters.files import FileStore
 from headgate.errors import TransientError
 from headgate.names import Commit
 from headgate.receive.evidence import Evidence
-from headgate.receive.letters import Alert, Alerts, Push, Repository, signals
-from headgate.records.change import Edit
-from headgate.records.cluster import Workflow
-from headgate.specs.receiver import Trained
-from unit.receive.station import CLONE, TRAINED, Station, firing
+from unit.receive.pushing import (
+    FOLDER,
+    PLAIN,
+    commit,
+    drifted,
+    finished,
+    forget_workflows,
+    head,
+    looks,
+    neighbours,
+    run_of,
+    station_of,
+    told,
+    told_of,
+)
+from unit.receive.station import TRAINED, Station
 from unit.receive.world import room
-
-PLAIN = Trained(repository=TRAINED.repository, clone=CLONE, image="registry/flights@sha256:0")
-FOLDER = replace(PLAIN, folder="flights")
-MONTH = timedelta(days=31)
-
-
-@contextmanager
-def station_of(tmp_path: Path, trained: Trained) -> Iterator[Station]:
-    """Give a station whose first commit a forge told of; it was trained."""
-    with room(tmp_path) as folder:
-        made = Station(folder, trained=trained, doors=False)
-        made.receiver.beat()
-        told(made, head(made))
-        looks(made, 1)
-        yield made
 
 
 @pytest.fixture
@@ -48,62 +42,6 @@ def folder(tmp_path: Path) -> Iterator[Station]:
     """A service in a folder of a repository."""
     with station_of(tmp_path, FOLDER) as made:
         yield made
-
-
-def head(station: Station) -> Commit:
-    found = station.code.head()
-    assert found is not None
-    return found
-
-
-def commit(station: Station, path: str = "features.py") -> Commit:
-    """Push a commit of which no forge tells."""
-    text = f"# {station.world.now}"
-    return station.code.commit([Edit(path=path, text=text)], "Try", station.code.head())
-
-
-def told(station: Station, after: str) -> str:
-    """Let the forge tell, and return the Workflow's name."""
-    repository = Repository(full_name="team/flights")
-    [answer] = station.receiver.pushed(Push(ref="refs/heads/main", after=after, repository=repository))
-    return str(answer.workflow)
-
-
-def drifted(station: Station, **labels: str) -> None:
-    """Let Alertmanager tell of drift until now."""
-    alert = msgspec.convert(firing(station.world.now), Alert)
-    alert.labels |= labels
-    station.receiver.hear(signals(Alerts(version="4", alerts=[alert])))
-
-
-def looks(station: Station, times: int = 3) -> list[str]:
-    """Let some time pass, and return what runs."""
-    for _ in range(times):
-        station.world.later(minutes=1)
-        station.receiver.beat()
-    return station.runs
-
-
-def told_of(station: Station, commit: str) -> Workflow:
-    """Return the Workflow of a push."""
-    name = told(station, commit)
-    return station.world.cluster.ran.pop(name)
-
-
-def neighbours(station: Station, workflow: Workflow) -> None:
-    """Let it be another service's."""
-    station.world.cluster.ran["ct-delays-1"] = replace(workflow, name="ct-delays-1", service="delays")
-
-
-def run_of(code: str) -> str:
-    return f"ct-flights-{code[:12]}"
-
-
-def forget_workflows(station: Station) -> None:
-    """Let Argo Workflows take what ended away."""
-    station.world.later(days=MONTH.days)
-    station.world.cluster.ran.clear()
-    station.receiving()
 
 
 def test_a_push_that_nobody_told_of_is_run(plain: Station) -> None:
@@ -229,13 +167,6 @@ def test_code_that_drift_had_trained_is_not_run_again(plain: Station) -> None:
     assert lost in [order.parameters["revision"] for order in plain.world.cluster.orders]
     assert run_of(lost) not in runs
     assert 2 == len(runs)
-
-
-def finished(station: Station) -> None:
-    """Let all that runs end well."""
-    ran = station.world.cluster.ran
-    for name, one in ran.items():
-        ran[name] = replace(one, phase="Succeeded", outcomes={"gate": "pass"}, ended_at=station.world.now)
 
 
 def test_a_push_that_could_not_be_kept_is_run_later(plain: Station) -> None:
