@@ -54,6 +54,8 @@ class Batch:
 class LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
     """A batch whose names are read whatever they are."""
 
+    _buffer: bytearray
+
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
         self._buffer = Names(self._buffer)
