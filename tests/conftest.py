@@ -1,10 +1,14 @@
 """What holds for every test: no way out of this machine, nobody's home, and no skip that nobody agreed to."""
 
+import gc
+import inspect
 import os
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -43,6 +47,36 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Look for doctests in src only: what stands beside a test may be a program, or a world to test in."""
     beside = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
     return True if beside and collection_path.is_relative_to(HERE) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture of their file on one worker: its server is started once, not once a worker."""
+    for item in items:
+        made = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+        shared = any(one.scope == "module" for each in made for one in each)
+        if shared and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector rest while everything is read in: that stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """Let KFP name its callers without their source.
+
+    It looks for the lines of the whole stack at every setting, among all the modules that a run of all tests has.
+    """
+    if task := sys.modules.get("kfp.dsl.pipeline_task"):
+        task.inspect = SimpleNamespace(stack=partial(inspect.stack, 0))  # type: ignore[attr-defined]
 
 
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
