@@ -11,20 +11,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ring.replayed import RECOMPUTE, Demo, play, recompute
+from ring.replayed import RECOMPUTE, Demo, recompute
 
 pytestmark = pytest.mark.xdist_group("demo")
 
-SPAN = ("--live-from", "2013-06-01", "--until", "2013-07-19T12:00")
-"""Seven weeks: a first model, and a second that is judged beside it."""
 DIFFER = 1
 """The script's exit code where record and recomputation differ."""
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Return a short demo that was played to its end."""
-    return play(tmp_path_factory.mktemp("demo"), *SPAN)
 
 
 @pytest.fixture
