@@ -51,13 +51,13 @@ def command(
 ) -> None:
     """Divide an input among processes that score it: which model, which rows; each then runs `headgate score`."""
     project = open_project(service, workspace)
-    loaded = chosen(project, source, environment, model, sha256)
+    loaded, trained, code = chosen(project, source, environment, model, sha256)
     made = partition(
         rows,
         scores,
-        Door(project.contract, project.spec),
+        Door(trained.contract, trained.spec),
         model=loaded.sha256,
-        code=project.code,
+        code=code,
         part_rows=number("--part-rows", part_rows) or PART_ROWS,
         partitions=number("--partitions", partitions),
         rows_each=number("--rows-each", rows_each),

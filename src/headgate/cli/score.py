@@ -78,7 +78,7 @@ def command(
     if divided is not None:
         given = {"IN": rows, "OUT": scores, "--environment": environment, "--part-rows": part_rows}
         refuse_beside(divided, share, given)
-        loaded = planned(project, divided.plan.model, model, sha256, threads=threads)
+        taken = planned(project, divided.plan, model, sha256, threads=threads)
         rows, scores, part_rows = Path(divided.source), Path(divided.target), divided.plan.part_rows
     elif rows is None or scores is None or out:
         raise UsageError(
@@ -87,7 +87,8 @@ def command(
             next_step="headgate score --help",
         )
     else:
-        loaded = chosen(project, source, environment, model, sha256, threads=threads)
+        taken = chosen(project, source, environment, model, sha256, threads=threads)
+    loaded, project, code = taken
     predictor = Predictor(loaded, project.spec, project.features, Door(project.contract, project.spec))
     plan = divided.plan if divided else None
     with progress(scores.name) as advance:
@@ -95,7 +96,7 @@ def command(
             rows,
             scores,
             predictor,
-            project.code,
+            code,
             strict=strict,
             part_rows=part_rows or PART_ROWS,
             share=mine,

@@ -48,8 +48,7 @@ def command(
     from headgate.stream.telling import Telling
 
     stream = checked(read(settings, Streaming))
-    project = open_project(service, workspace)
-    loaded = chosen(project, source, environment, model, sha256, threads=threads)
+    loaded, project, _ = chosen(open_project(service, workspace), source, environment, model, sha256, threads=threads)
     predictor = Predictor(loaded, project.spec, project.features, Door(project.contract, project.spec))
     answering = Answering(predictor, stream, recorder(predictor, log_dir))
     run(

@@ -115,11 +115,16 @@ def test_the_graph_makes_what_one_process_makes(kept: World, monkeypatch: pytest
     assert decode(plan.record("gather").read_bytes(), Scores).scored == 900
 
 
+def plan_for(model: Digest) -> Plan:
+    """Return a plan of a hundred rows."""
+    file = InputFile(name="in.parquet", size_bytes=1, modified=0, end=Digest("0" * 64))
+    return Plan(files=(file,), rows=100, model=model, code="code", part_rows=50)
+
+
 @pytest.fixture
 def divided() -> Partitions:
     """Return a record of a hundred rows in two shares."""
-    file = InputFile(name="in.parquet", size_bytes=1, modified=0, end=Digest("0" * 64))
-    plan = Plan(files=(file,), rows=100, model=Digest("1" * 64), code="code", part_rows=50)
+    plan = plan_for(Digest("1" * 64))
     return Partitions(source="/in.parquet", target="/out.parquet", plan=plan, shares=("1/2", "2/2"))
 
 
@@ -162,11 +167,11 @@ def test_another_model_than_the_plans_is_refused(kept: World) -> None:
     """By its digest, or by what is in the folder that is named."""
     project = open_project(kept.folder / "service.yaml", None)
 
-    assert planned(project, kept.sha256, None, None).sha256 == kept.sha256
+    assert planned(project, plan_for(kept.sha256), None, None).loaded.sha256 == kept.sha256
     with pytest.raises(PermanentError, match="is not the one that this share is of"):
-        planned(project, kept.sha256, kept.model, "0" * 64)
+        planned(project, plan_for(kept.sha256), kept.model, "0" * 64)
     with pytest.raises(PermanentError, match="is not what Git says"):
-        planned(project, Digest("0" * 64), kept.model, None)
+        planned(project, plan_for(Digest("0" * 64)), kept.model, None)
 
 
 def test_rows_of_a_part_beside_a_record_are_refused(kept: World, divided: Partitions) -> None:
