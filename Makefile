@@ -97,6 +97,12 @@ e2e: $(NEW) ## Play the scenarios on a new cluster: real controllers, real traff
 	HEADGATE_E2E=1 $(PLAY) $(SCENARIOS)
 	@$(DONE)
 
+.PHONY: e2e-serving
+e2e-serving: $(NEW) ## Play what surrounds an answer: a file scored by pods, gRPC, a shadow, a predictor image of one's own
+	@test -z "$(HEADGATE_E2E_CLUSTER)" || { echo "error: its pods mount a folder of this machine; next: unset HEADGATE_E2E_CLUSTER"; exit 2; }
+	HEADGATE_E2E=serving $(PLAY) $(SCENARIOS)/test_around_an_answer.py
+	@$(DONE)
+
 .PHONY: e2e-smoke
 e2e-smoke: $(NEW) ## Play three of them: a push becomes live, a bad canary is reverted, drift retrains
 	HEADGATE_E2E=1 $(PLAY) $(SMOKE)

@@ -29,11 +29,11 @@ class Predictor(ThreadingHTTPServer):
     spoil: Callable[["Handler", dict[str, Any]], bool] | None = None
     """Given an answer before it is sent: True where it sent something else instead."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         self.connections = 0
         self.open: set[socket.socket] = set()
         self.asked: list[int] = []
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__((host, port), Handler)
 
     @property
     def address(self) -> str:
@@ -48,7 +48,8 @@ class Predictor(ThreadingHTTPServer):
 
     def predicted(self, x: NDArray[Any]) -> NDArray[Any]:
         made = np.nan_to_num(x.astype(np.float64)) @ np.array(self.weights) + self.bias
-        return made if self.task == "regression" else 1 / (1 + np.exp(-made))
+        answers: NDArray[Any] = made if self.task == "regression" else 1 / (1 + np.exp(-made))
+        return answers
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Take other weights, the bias last: how training loads what it made into a server of its own."""
-        *self.server.weights, self.server.bias = json.loads(self.rfile.read(int(self.headers["Content-Length"])))  # type: ignore[assignment]
+        *self.server.weights, self.server.bias = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.send(200, b"{}")
 
     def do_POST(self) -> None:
