@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -65,12 +66,13 @@ def test_one(number):
 """
 
 
-def run(folder: Path, test: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Run one test under the project's conftest and options."""
-    module = folder / "test_one.py"
-    module.write_text(test)
+def run(folder: Path, tests: dict[str, str], *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run tests, by the name of their module, under the project's conftest and options."""
+    for name, test in tests.items():
+        (folder / f"{name}.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder)]
-    command += ["-p", "no:cacheprovider", "--confcutdir", str(folder), "-q", *options, str(module)]
+    command += ["-p", "no:cacheprovider", "--confcutdir", str(folder), "-q", *options]
+    command += [str(folder / f"{name}.py") for name in tests]
     (folder / "conftest.py").write_text(
         "import importlib.util, sys\n"
         f"spec = importlib.util.spec_from_file_location('house_rules', {str(CONFTEST)!r})\n"
@@ -81,27 +83,37 @@ def run(folder: Path, test: str, *options: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what one run says of each test: nothing of one that is green."""
+    folder = tmp_path_factory.mktemp("rules")
+    tests = {f"test_{name.replace(' ', '_')}": test for name, (test, _) in REFUSED.items()} | {"test_green": ORDINARY}
+    done = run(folder, tests, "--continue-on-collection-errors", "--junitxml=told.xml")
+    assert done.returncode == 1, done.stdout
+    cases = ET.parse(folder / "told.xml").iter("testcase")
+    found = {(case.get("classname") or case.get("name") or ""): bad(case) for case in cases}
+    assert found.keys() == tests.keys(), done.stdout
+    return found
+
+
+def bad(case: ET.Element) -> str:
+    return "\n".join(f"{one.get('message')}\n{one.text}" for one in case if one.tag in {"failure", "error"})
+
+
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_nobody_agreed_to_fails_the_run(tmp_path: Path, case: str) -> None:
+def test_what_nobody_agreed_to_fails_the_run(told: dict[str, str], case: str) -> None:
     """A skip, a warning, a thread's error, a leak or a step outside: each is red."""
-    test, said = REFUSED[case]
-
-    done = run(tmp_path, test)
-
-    assert done.returncode != 0, done.stdout
-    assert said in done.stdout + done.stderr
+    assert REFUSED[case][1] in told[f"test_{case.replace(' ', '_')}"]
 
 
-def test_an_ordinary_test_is_green(tmp_path: Path) -> None:
+def test_an_ordinary_test_is_green(told: dict[str, str]) -> None:
     """The rules refuse nothing else, a loopback connection included."""
-    done = run(tmp_path, ORDINARY)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert told["test_green"] == ""
 
 
 def test_a_group_of_tests_stays_on_one_worker(tmp_path: Path) -> None:
     """What they share, a demo of a minute for instance, is made once: pytest 9.2 with pytest-xdist 3.8 forgot."""
-    done = run(tmp_path, GROUPED, "-n", "2", "--dist", "loadgroup", "-rP")
+    done = run(tmp_path, {"test_one": GROUPED}, "-n", "2", "--dist", "loadgroup", "-rP")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(set(re.findall(r"^worker (\w+)", done.stdout, re.MULTILINE))) == 1
