@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -79,7 +79,7 @@ class Stage:
         return path
 
 
-def waited(found: Callable[[], T | None], seconds: float = 10.0) -> T:
+def waited(found: Callable[[], T | None], seconds: float = 30.0) -> T:
     """Return what is found, in time."""
     deadline = time.monotonic() + seconds
     while (value := found()) is None:
@@ -94,3 +94,9 @@ def is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def all_ended(pids: Iterable[int]) -> bool:
+    """Say whether none of these runs any more, in time: who was killed is gone when the machine comes to it."""
+    kept = list(pids)
+    return waited(lambda: None if any(map(is_running, kept)) else True)

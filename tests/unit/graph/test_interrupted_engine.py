@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headgate.graph.step import Each, Step
-from unit.graph.stage import Stage, is_running, waited
+from unit.graph.stage import Stage, all_ended, waited
 
 ENGINE = """
 import sys
@@ -72,7 +72,7 @@ def test_a_signal_to_the_engine_ends_every_process_of_the_run(
         ended = process.wait(10)
 
     assert ended == code
-    assert not any(is_running(event.pid) for event in stage.events())
+    assert all_ended(event.pid for event in stage.events())
     assert sorted(stage.started()) == ["a", "b"]
 
 
@@ -132,7 +132,7 @@ def test_a_killed_engine_frees_the_run_as_soon_as_its_last_step_has_ended(stage:
 
     stage.run(A)
 
-    waited(lambda: None if is_running(started.pid) else True)
+    assert all_ended([started.pid])
     assert stage.started() == ["a", "a"]
 
 

@@ -9,7 +9,7 @@ from headgate.errors import PermanentError, TransientError
 from headgate.graph.engines import local
 from headgate.graph.engines.holding import locked
 from headgate.graph.step import Step, When
-from unit.graph.stage import Stage, is_running
+from unit.graph.stage import Stage, all_ended
 
 A = Step(verb="a")
 B = Step(verb="b", reads="a")
@@ -196,13 +196,13 @@ def test_past_its_deadline_a_step_is_ended_with_all_it_started(stage: Stage) -> 
     """A trainer's own workers too; and it counts as transient."""
     stage.script("a", "family")
 
-    end = stage.run(Step(verb="a", retries=0, deadline=timedelta(seconds=0.4)))["a"]
+    end = stage.run(Step(verb="a", retries=0, deadline=timedelta(seconds=1.5)))["a"]
 
     assert (end.outcome, end.exit_code) == ("failed", 75)
-    assert "deadline of 0:00:00.400000 is over" in end.detail
+    assert "deadline of 0:00:01.500000 is over" in end.detail
     pids = [event.pid for event in stage.events()]
     assert len(pids) == 2
-    assert not any(map(is_running, pids))
+    assert all_ended(pids)
 
 
 def test_an_error_of_the_listener_ends_the_steps_that_run(stage: Stage) -> None:
@@ -216,7 +216,7 @@ def test_an_error_of_the_listener_ends_the_steps_that_run(stage: Stage) -> None:
     with pytest.raises(RuntimeError):
         local.run(stage.plan(A, Step(verb="b")), listen)
 
-    assert not any(is_running(event.pid) for event in stage.events())
+    assert all_ended(event.pid for event in stage.events())
 
 
 def test_a_run_held_by_another_process_is_transient(tmp_path: Path) -> None:
