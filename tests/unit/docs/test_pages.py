@@ -174,7 +174,7 @@ def test_a_tracker_left_to_itself_would_be_caught(tmp_path: Path) -> None:
     told = {**plain_env(), "HEADGATE_TEST_STEPS_OUTSIDE": str(noted)}
     process = subprocess.Popen([sys.executable, "-c", alone], env=told, stderr=subprocess.DEVNULL)
 
-    while process.poll() is None and not noted.exists():
+    while process.poll() is None and not (noted.exists() and noted.read_text()):
         time.sleep(0.05)
     process.kill()
     process.wait()
