@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakes.forges import FORGES, Servers, Where
+from fakes.forges import EACH, FORGES, Servers, Where
 from headgate.errors import MovedError, PermanentError
 from headgate.names import Commit, Name
 from headgate.ports import Forge
@@ -32,7 +32,7 @@ HOSTILE_BRANCHES = [
 AT = datetime(2013, 9, 2, 6, tzinfo=UTC)
 
 
-@pytest.fixture(params=FORGES)
+@pytest.fixture(params=EACH)
 def where(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Where]:
     """Give a forge whose env repo holds its first files."""
     with FORGES[request.param](servers, tmp_path, FIRST) as found:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fakes.faults import faulty
-from fakes.forges import FORGES, Servers, hosted
+from fakes.forges import EACH, FORGES, Servers, hosted
 from headgate.adapters.forges.hosted import Hosted
 from headgate.errors import HeadgateError
 from headgate.names import Commit, Name
@@ -61,7 +61,7 @@ def test_promotions_of_many_services_do_not_wait_for_each_other(name: str, serve
     assert {pull.state for pull in merged} == {"merged"}
 
 
-@pytest.mark.parametrize("name", [name for name in FORGES if name != "gitdir"])
+@pytest.mark.parametrize("name", [name for name in EACH if name != "gitdir"])
 def test_of_writers_onto_main_one_wins_and_the_others_are_told(name: str, servers: Servers, tmp_path: Path) -> None:
     """A push is a compare-and-swap: no commit is lost, none is made twice."""
     with FORGES[name](servers, tmp_path / "direct", FIRST) as where:
@@ -82,7 +82,7 @@ def test_of_writers_onto_main_one_wins_and_the_others_are_told(name: str, server
         assert found == [hosted(where.url, where.secret, tmp_path / "afterwards").forge.head()]
 
 
-@pytest.mark.parametrize("name", FORGES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_same_proposal_opened_by_many_is_one_pull_request(name: str, servers: Servers, tmp_path: Path) -> None:
     """Two replicas that see the same failed canary open one revert."""
     with FORGES[name](servers, tmp_path / "direct", FIRST) as where:

@@ -12,7 +12,7 @@ from headgate.records.change import Edit, Proposal
 from unit.chart.rendering import helm
 from unit.cli.terminal import Terminal
 
-pytestmark = pytest.mark.timeout(900)  # the first test may have to build Helm
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("gitea")]  # the first test may have to build Helm
 
 SERVING = "env/prod/flights/serving.yaml"
 

@@ -17,6 +17,8 @@ from headgate.names import Name
 from headgate.records.live import Target
 from unit.cli.terminal import Terminal, orders
 
+pytestmark = pytest.mark.xdist_group("gitea")
+
 COUNTER = itertools.count()
 
 

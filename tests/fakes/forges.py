@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from fakes.gitea import Gitea, gitea
 from fakes.github import GitHubServer
 from fakes.gitlab import GitLabServer
@@ -99,3 +101,7 @@ FORGES: dict[str, Callable[[Servers, Path, Sequence[Edit]], AbstractContextManag
     "github": on_github,
     "gitlab": on_gitlab,
 }
+
+ON_GITEA = pytest.param("gitea", marks=pytest.mark.xdist_group("gitea"))
+"""What asks the real server is on one worker: it is started once."""
+EACH = [ON_GITEA if name == "gitea" else name for name in FORGES]
