@@ -13,6 +13,8 @@ GET_UV := python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 export UV_SYSTEM_CERTS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# Hundreds of processes are started by the tests: each would compile this package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets
