@@ -48,6 +48,7 @@ def heading(header: Lines) -> int:
 
 def walk(tree: Lines, features: int) -> None:
     """Refuse a tree whose nodes lead nowhere, in a circle, or ask for a feature or category that is not there."""
+    expect(not any(b"_" in numbers for numbers in tree.values()))  # Python reads 1_000, and LightGBM aborts at it
     leaves, categories = int(tree[b"num_leaves"]), int(tree[b"num_cat"])
     expect(leaves > 0 and int(tree.get(b"is_linear", b"0")) in {0, 1} and abs(float(tree[b"shrinkage"])) >= 0)
     for name, count in (*((name, leaves) for name in A_LEAF), *((name, leaves - 1) for name in A_NODE)):

@@ -1,4 +1,8 @@
-"""UBJSON as XGBoost writes it, walked but not kept: its own reader follows lengths past the end of what it is given."""
+"""UBJSON as XGBoost writes it: its own reader follows lengths past the end of what it is given."""
+
+from typing import Any
+
+import numpy as np
 
 from headgate.errors import PermanentError
 
@@ -8,18 +12,22 @@ DEEPEST = 64
 INT64 = b"L"
 
 
-def check(content: bytes) -> None:
-    """Refuse a document that is cut short, says wrong lengths or has something after its end; linear in its parts."""
+TYPES = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"d": ">f4", b"L": ">i8", b"D": ">f8"}
+
+
+def read(content: bytes) -> Any:
+    """Return a document, its typed arrays as views; refuse one that is cut short, says wrong lengths or goes on."""
     try:
-        end = value(content, 0, 0)
-    except (IndexError, KeyError, RecursionError) as err:
+        found, end = value(content, 0, 0)
+    except (IndexError, KeyError, RecursionError, UnicodeDecodeError) as err:
         raise PermanentError("the UBJSON of the XGBoost model is cut short or damaged") from err
     if end != len(content):
         raise PermanentError(f"the UBJSON of the XGBoost model ends at byte {end:,} of {len(content):,}")
+    return found
 
 
-def value(content: bytes, at: int, depth: int) -> int:
-    """Return where the value at `at` ends; IndexError when that is behind the end."""
+def value(content: bytes, at: int, depth: int) -> tuple[Any, int]:
+    """Return the value at `at` and where it ends; IndexError when that is behind the end."""
     if depth > DEEPEST:
         raise RecursionError
     mark = content[at : at + 1]
@@ -29,31 +37,43 @@ def value(content: bytes, at: int, depth: int) -> int:
         return items(content, at + 1, depth)
     if mark == b"S":
         return text(content, at + 1)
-    return inside(content, at + 1 + SIZES[mark])
+    end = inside(content, at + 1 + SIZES[mark])
+    return (array(content, at + 1, 1, mark)[0] if mark in TYPES else None), end
 
 
-def members(content: bytes, at: int, depth: int) -> int:
+def members(content: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
+    found = {}
     while content[at : at + 1] != b"}":
-        at = value(content, text(content, at), depth + 1)
-    return at + 1
+        name, at = text(content, at)
+        found[name], at = value(content, at, depth + 1)
+    return found, at + 1
 
 
-def items(content: bytes, at: int, depth: int) -> int:
-    """Return where an array ends: typed and counted, counted, or closed by a bracket."""
+def items(content: bytes, at: int, depth: int) -> tuple[Any, int]:
+    """Return an array and where it ends: typed and counted, counted, or closed by a bracket."""
     mark = content[at : at + 1]
     if mark == b"$":
-        count, at, size = *counted(content, at + 2), SIZES[content[at + 1 : at + 2]]
+        kind = content[at + 1 : at + 2]
+        count, at, size = *counted(content, at + 2), SIZES[kind]
         if not size:
-            raise KeyError(content[at : at + 2])  # any count of nothing would fit
-        return inside(content, at + count * size)
+            raise KeyError(kind)  # any count of nothing would fit
+        end = inside(content, at + count * size)
+        return (array(content, at, count, kind) if kind in TYPES else None), end
+    found = []
     if mark == b"#":
         count, at = counted(content, at)
         for _ in range(count):
-            at = value(content, at, depth + 1)
-        return at
+            one, at = value(content, at, depth + 1)
+            found.append(one)
+        return found, at
     while content[at : at + 1] != b"]":
-        at = value(content, at, depth + 1)
-    return at + 1
+        one, at = value(content, at, depth + 1)
+        found.append(one)
+    return found, at + 1
+
+
+def array(content: bytes, at: int, count: int, kind: bytes) -> Any:
+    return np.frombuffer(content, TYPES[kind], count, at)
 
 
 def counted(content: bytes, at: int) -> tuple[int, int]:
@@ -63,11 +83,12 @@ def counted(content: bytes, at: int) -> tuple[int, int]:
     return length(content, at + 2)
 
 
-def text(content: bytes, at: int) -> int:
+def text(content: bytes, at: int) -> tuple[str, int]:
     if content[at : at + 1] != INT64:
         raise KeyError(content[at : at + 1])
     size, begin = length(content, at + 1)
-    return inside(content, begin + size)
+    end = inside(content, begin + size)
+    return content[begin:end].decode(), end
 
 
 def length(content: bytes, at: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from headgate.errors import PermanentError
-from headgate.models import ubjson
+from headgate.models import ubjson, xgboost_trees
 from headgate.models.formats import Matrix, Raw, only, refuse_objective, refuse_order, refuse_width
 from headgate.models.signature import Signature
 
@@ -36,7 +36,7 @@ def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -
         booster.load_model(bytearray(content))
         booster.set_param({"nthread": threads})
         config = json.loads(booster.save_config())["learner"]
-    except XGBoostError as err:
+    except (XGBoostError, UnicodeDecodeError) as err:  # the latter: it quotes bytes of the file, which are no text
         raise PermanentError(f"XGBoost cannot load the model: {first_line(err)}") from err
     refuse_width(booster.num_features(), signature, "XGBoost")
     refuse_order(booster.feature_names or [], signature, "XGBoost")
@@ -47,12 +47,13 @@ def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -
 def refuse_damaged(content: bytes) -> None:
     """Refuse a document that XGBoost's own reader would follow past its end, or down without an end."""
     if content[1:2] == ubjson.INT64:
-        ubjson.check(content)
+        xgboost_trees.check(ubjson.read(content))
         return
     try:
-        msgspec.json.decode(content)
+        document = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         raise PermanentError(f"the JSON of the XGBoost model is cut short or damaged: {str(err)[:200]}") from err
+    xgboost_trees.check(document)
 
 
 class Boosted:
