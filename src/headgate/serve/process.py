@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import faulthandler
 import gc
 import json
 import os
@@ -37,6 +38,7 @@ RETRY_SECONDS = 0.2
 
 def run(options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT, then drain; PermanentError when it cannot become ready."""
+    faulthandler.enable(2)  # a model's library may end the process: where it did is said on stderr
     if options.exit_with_parent:
         threading.Thread(target=end_with_stdin, daemon=True).start()
     listening = bind(options.host, options.port)

@@ -233,3 +233,12 @@ def test_killed_it_loses_at_most_the_last_flush_interval(tmp_path: Path) -> None
     riders = [int(id_.split("|")[0]) for id_ in read(made.log_dir)["id"]]
     assert riders[:30] == list(range(30))
     assert len(riders) <= 31
+
+
+def test_a_crash_of_a_library_says_where_it_was(tmp_path: Path) -> None:
+    """No exception tells of it; a person finds more than an exit code."""
+    with running(world(tmp_path).options()) as server:
+        server.process.send_signal(signal.SIGSEGV)
+        server.process.wait(20)
+
+        assert "Fatal Python error: Segmentation fault" in server.stderr
