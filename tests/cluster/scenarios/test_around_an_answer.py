@@ -134,20 +134,20 @@ def test_an_image_of_the_owners_own_goes_live(dials: Small, env: Path, monkeypat
     """Trained against a server beside training, pinned by digest, run beside ours, and its numbers are answered."""
     image = own_image.brought(dials.ring.cluster.site)
     own_image.taught(dials.folder, image)
-    here = f"env/prod/{dials.name}"
     with answering() as beside:
         monkeypatch.setenv("HEADGATE_PREDICTOR", beside.address)
         pull = dials.proposed(SECOND)
         expected = float(beside.predicted(np.array([FEATURES]))[0])
+    settings = f"env/prod/{dials.name}/serving.yaml"
+    text = (dials.ring.gitea.checkout("env", env) / settings).read_text()
+    pushed(dials.ring, env, {settings: text + OWN}, "How the owner's predictor will be run: no pod changes yet")
+    number = len([tag for tag in dials.ring.gitea.tags("env") if tag.startswith(f"live/prod/{dials.name}/")])
     traffic = answers_of(dials)
 
     with traffic.flowing():
-        pushed(dials.ring, env, {f"{here}/serving.yaml": SERVING + OWN}, "How the owner's predictor is run")
-        steps_of(dials)
-        wait(lambda: dials.is_live(3), "the settings to be live", 60)
         dials.ring.gitea.merge("env", pull["number"])
         steps_of(dials)
-        wait(lambda: dials.is_live(4), "the owner's own model to be live", 60)
+        wait(lambda: dials.is_live(number + 1), "the owner's own model to be live", 60)
 
     [pod] = pods(dials)
     assert [image] == [one["image"] for one in pod["spec"]["initContainers"] if one["name"] == "predictor"]

@@ -38,7 +38,7 @@ from sklearn.linear_model import LogisticRegression
 def fit(train, tune, params, seed):
     """Return the description of the predictor that now answers for what was learned."""
     found = LogisticRegression(max_iter=1000).fit(np.nan_to_num(train.x), train.y)
-    numbers = json.dumps([*found.coef_[0], found.intercept_[0]])
+    numbers = json.dumps([*map(float, found.coef_[0]), float(found.intercept_[0])])
     urlopen(Request(os.environ["HEADGATE_PREDICTOR"], numbers.encode(), method="PUT"), timeout=10).close()
     Path("weights.json").write_text(numbers)
     own = {
