@@ -8,11 +8,11 @@ from headgate.errors import PermanentError
 
 SIZES = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"d": 4, b"L": 8, b"D": 8, b"T": 0, b"F": 0, b"Z": 0, b"N": 0, b"C": 1}
 """Bytes of a value after its mark."""
+TYPES = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"d": ">f4", b"L": ">i8", b"D": ">f8"}
+"""Of the numbers among them, as NumPy calls them."""
 DEEPEST = 64
 INT64 = b"L"
-
-
-TYPES = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"d": ">f4", b"L": ">i8", b"D": ">f8"}
+MEND = "write it again with Booster.save_model"
 
 
 def read(content: bytes) -> Any:
@@ -20,9 +20,11 @@ def read(content: bytes) -> Any:
     try:
         found, end = value(content, 0, 0)
     except (IndexError, KeyError, RecursionError, UnicodeDecodeError) as err:
-        raise PermanentError("the UBJSON of the XGBoost model is cut short or damaged") from err
+        raise PermanentError("the UBJSON of the XGBoost model is cut short or damaged", next_step=MEND) from err
     if end != len(content):
-        raise PermanentError(f"the UBJSON of the XGBoost model ends at byte {end:,} of {len(content):,}")
+        raise PermanentError(
+            f"the UBJSON of the XGBoost model ends at byte {end:,} of {len(content):,}", next_step=MEND
+        )
     return found
 
 

@@ -37,7 +37,7 @@ def open_model(files: Mapping[str, bytes], signature: Signature, threads: int) -
         booster.set_param({"nthread": threads})
         config = json.loads(booster.save_config())["learner"]
     except (XGBoostError, UnicodeDecodeError) as err:  # the latter: it quotes bytes of the file, which are no text
-        raise PermanentError(f"XGBoost cannot load the model: {first_line(err)}") from err
+        raise PermanentError(f"XGBoost cannot load the model: {first_line(err)}", next_step=ubjson.MEND) from err
     refuse_width(booster.num_features(), signature, "XGBoost")
     refuse_order(booster.feature_names or [], signature, "XGBoost")
     refuse_objective(config["objective"]["name"], PROBABLE, signature, "XGBoost")
@@ -52,7 +52,9 @@ def refuse_damaged(content: bytes) -> None:
     try:
         document = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
-        raise PermanentError(f"the JSON of the XGBoost model is cut short or damaged: {str(err)[:200]}") from err
+        raise PermanentError(
+            f"the JSON of the XGBoost model is cut short or damaged: {str(err)[:200]}", next_step=ubjson.MEND
+        ) from err
     xgboost_trees.check(document)
 
 

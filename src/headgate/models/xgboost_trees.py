@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.errors import PermanentError
+from headgate.models.ubjson import MEND
 
 LEAF = -1
 HIGHEST_CATEGORY = 1 << 24
@@ -33,9 +34,7 @@ def check(document: Any) -> None:
             expect(len(booster["weight_drop"]) == len(booster["gbtree"]["model"]["trees"]))
         forest((booster.get("gbtree", booster))["model"], features, groups)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as err:
-        raise PermanentError(
-            "the trees of the XGBoost model are damaged", next_step="write it again with Booster.save_model"
-        ) from err
+        raise PermanentError("the trees of the XGBoost model are damaged", next_step=MEND) from err
 
 
 def forest(model: Mapping[str, Any], features: int, groups: int) -> None:

@@ -46,8 +46,11 @@ def test_an_xgboost_model_cut_short_anywhere_never_reaches_its_reader(kind: str)
     ],
 )
 def test_lengths_and_depths_that_lie_are_refused(content: bytes) -> None:
-    """At once, without the memory they claim."""
-    assert "of the XGBoost model" in refused(kept("xgboost", content))
+    """At once, without the memory they claim; and it is said how to mend it."""
+    said = refused(kept("xgboost", content))
+
+    assert "of the XGBoost model" in said
+    assert "next: write it again with Booster.save_model" in said
 
 
 @settings(max_examples=300, deadline=None)
