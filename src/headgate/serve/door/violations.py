@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from threading import Lock
 from urllib.parse import quote
 
 from prometheus_client.core import CounterMetricFamily
@@ -25,15 +26,19 @@ class Violations:
         self.service = service
         self.labels = dict.fromkeys(list(inputs)[:MOST_INPUTS])
         self.counts: Counter[tuple[str, str, str]] = Counter()
+        self.lock = Lock()
+        """Long requests are judged in threads."""
 
     def refused(self, name: str, kind: str) -> None:
         """Count a request that is refused because of one input."""
-        self.counts[self.label(name), kind, REFUSED] += 1
+        with self.lock:
+            self.counts[self.label(name), kind, REFUSED] += 1
 
     def noticed(self, notices: Iterable[Notice]) -> None:
         """Count a request's values that are answered all the same."""
         for notice in notices:
-            self.counts[self.label(notice.input), notice.kind, notice.level] += notice.values
+            with self.lock:
+                self.counts[self.label(notice.input), notice.kind, notice.level] += notice.values
 
     def label(self, name: str) -> str:
         return name if name in self.labels else OTHER

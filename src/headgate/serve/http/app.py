@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 INLINE_ROWS = 2000
 """More rows than this are computed in a thread, so that small requests need not wait for them."""
+INLINE_BYTES = 256 << 10
+"""Longer bodies are read and checked in a thread too: 6 MB took 0.14 s, in which nobody else was answered."""
 
 
 class App:
@@ -175,7 +177,10 @@ class App:
         return 500, dialect.error("the model could not answer; the server's log says why")
 
     async def answer(self, body: bytes, headers: Headers, dialect: Dialect) -> bytes:
-        request, rows = self.admitted(body, headers, dialect)
+        if len(body) > INLINE_BYTES:
+            request, rows = await asyncio.to_thread(self.admitted, body, headers, dialect)
+        else:
+            request, rows = self.admitted(body, headers, dialect)
         if fault := self.served.faults.next():
             headers.append((measures.FAULT_HEADER.encode(), fault.encode()))
             await self.spoil(fault)
