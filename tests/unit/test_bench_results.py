@@ -46,3 +46,15 @@ def test_a_missed_target_is_shown_and_other_sections_stay(tmp_path: Path) -> Non
     assert "old" not in report
     assert {one["commit"] for one in rows} == {"abc"}
     assert {"machine", "versions", "ours", "peer", "ratio", "spread", "target"} <= set(rows[0])
+
+
+def test_a_run_of_a_part_writes_no_figures_of_the_ring(tmp_path: Path) -> None:
+    """`make e2e-smoke` and its kin leave e2e.json too; rows that it has not would be gone without a word."""
+    from bench.ring import main  # noqa: PLC0415 - found by the fixture's path
+
+    part = {"name": "bad canary", "passed": True, "measured": {"abort_to_revert_seconds": 3}}
+    file = tmp_path / "e2e.json"
+    file.write_text(json.dumps({"scenarios": [part], "versions": {}, "commit": "abc"}))
+
+    with pytest.raises(SystemExit, match=r"has no .*merge_to_first_weight_seconds.* next: make e2e$"):
+        main(file)
