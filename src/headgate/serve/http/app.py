@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from headgate.serve.http.batching import Batching, Given
 
 INLINE_ROWS, INLINE_BYTES = 2000, 256 << 10
-"""More rows are computed in a thread, longer bodies read in one: 6 MB took 0.14 s, in which nobody else was answered."""
+"""More rows are computed, longer bodies read in a thread: 6 MB took 0.14 s, in which nobody else was answered."""
 
 
 class App:
