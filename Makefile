@@ -96,7 +96,7 @@ DONE := $(if $(HEADGATE_E2E_CLUSTER),true,PYTHONPATH=tests $(BIN)/python -m clus
 
 .PHONY: e2e
 e2e: $(NEW) ## Play the scenarios on a new cluster: real controllers, real traffic; e2e.json has what was measured
-	HEADGATE_E2E=1 $(PLAY) $(SCENARIOS)
+	HEADGATE_E2E=whole $(PLAY) $(SCENARIOS)
 	@$(DONE)
 
 .PHONY: e2e-serving
@@ -107,7 +107,7 @@ e2e-serving: $(NEW) ## Play what surrounds an answer: a file scored by pods, gRP
 
 .PHONY: e2e-smoke
 e2e-smoke: $(NEW) ## Play three of them: a push becomes live, a bad canary is reverted, drift retrains
-	HEADGATE_E2E=1 $(PLAY) $(SMOKE)
+	HEADGATE_E2E=smoke $(PLAY) $(SMOKE)
 	@$(DONE)
 
 .PHONY: e2e-chaos

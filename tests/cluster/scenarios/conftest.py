@@ -25,6 +25,8 @@ from headgate.specs.environment import Version
 from headgate.specs.reading import parse
 
 Measured = dict[str, object]
+WHOLE = "whole"
+"""What `make e2e` asks for by HEADGATE_E2E; others ask for a part by its name."""
 SCENARIOS: dict[str, Scenario] = {}
 BEGAN = time.monotonic()
 
@@ -105,13 +107,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write e2e.json at the repository's root; fail where a scenario was skipped."""
+    """Write e2e.json, or e2e-<part>.json, at the repository's root; fail where a scenario was skipped."""
     if not SCENARIOS:
         return
     versions = {name: one.version for name, one in programs().items()}
     commit = git(ROOT, "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*").strip()
     told = document(list(SCENARIOS.values()), versions, time.monotonic() - BEGAN, commit)
-    (ROOT / "e2e.json").write_text(json.dumps(told, indent=1) + "\n")
+    part = os.environ.get("HEADGATE_E2E", "")
+    (ROOT / ("e2e.json" if part == WHOLE else f"e2e-{part}.json")).write_text(json.dumps(told, indent=1) + "\n")
     if session.exitstatus == pytest.ExitCode.OK and not all(one.passed for one in SCENARIOS.values()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -12,7 +12,7 @@ from cluster.scenarios.ring.install import Installed
 from cluster.scenarios.ring.journey import weight
 from cluster.scenarios.ring.small import Small, a_row
 from cluster.scenarios.ring.traffic import Traffic, failed, share
-from cluster.scenarios.ring.versions import reverts
+from cluster.scenarios.ring.versions import Followed, reverts
 from cluster.scenarios.ring.waiting import wait
 from headgate.records.codec import decode
 from headgate.records.live import LiveTag
@@ -66,10 +66,12 @@ def failing(own: Small, change: Callable[[], object], asked: Traffic | None = No
         change()
         aborted = wait(lambda: own.status().get("abort") and own.status(), "the abort", 180, look)
         back = wait(lambda: weight(own.status()) == 0 and time.time(), "traffic to be back", 30, look)
-        wait(lambda: [one["merged"] for one in new()] == [True], "the revert to be merged by rule", 60, look)
-        wait(lambda: own.status()["phase"] == "Healthy", "the Rollout to be healthy", 120, look)
+        after = Followed(own)
+        after.until(lambda _: [one["merged"] for one in new()] == [True], "the revert to be merged by rule", 60)
+        after.until(lambda status: status["phase"] == "Healthy", "the Rollout to be healthy", 120)
         settled = time.time()
-        wait(lambda: time.time() > settled + 5 or None, "five seconds more", 10)
+        after.until(lambda _: time.time() > settled + 5, "five seconds more", 10)
+    assert [0] == after.weights, "what was reverted to is no canary"
     [revert] = new()
     seconds = datetime.fromisoformat(revert["created_at"]) - datetime.fromisoformat(aborted["abortedAt"])
     [tag] = [tag for tag in set(gitea.tags("env")) - tags if tag.startswith(f"aborted/{own.environment}/{own.name}/")]

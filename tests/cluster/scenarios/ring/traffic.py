@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 TIMEOUT_SECONDS = 5.0
+LEAST_PER_SECOND = 50
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class Traffic:
 
     @contextmanager
     def flowing(self) -> Iterator["Traffic"]:
-        """Send until the block ends."""
+        """Send until the block ends; fewer requests than were promised are an error, for they would prove less."""
         threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(self.clients)]
+        began = time.monotonic()
         for thread in threads:
             thread.start()
         try:
@@ -48,6 +50,8 @@ class Traffic:
             self._stop.set()
             for thread in threads:
                 thread.join(TIMEOUT_SECONDS + 1)
+        pace = len(self.answers) / (time.monotonic() - began)
+        assert pace >= LEAST_PER_SECOND, f"{pace:.0f} requests a second"
 
     def _send(self, number: int) -> None:
         pause = self.clients / self.per_second
