@@ -69,6 +69,7 @@ def mlflow_files(flavor: Mapping[str, Any], **files: bytes) -> Packed:
     return Packed("mlflow", {"MLmodel": mlmodel, **{name.replace("__", "."): each for name, each in files.items()}})
 
 
+@cache
 def samples() -> dict[str, tuple[Packed, Any]]:
     """Return each format's model with what its library predicts for X."""
     text, tree, wood = booster(), trees(), forest()

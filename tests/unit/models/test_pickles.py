@@ -4,6 +4,7 @@ import gzip
 import io
 import pickle
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from headgate.models import package
 from headgate.models.packed import Format
 
 
+@cache
 def pickles() -> dict[str, bytes]:
     model = LogisticRegression().fit(X, Y)
     out = io.BytesIO()
