@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fakes.faults import ANSWER_SECONDS, Fault, Faults, faulty
+from fakes.faults import ANSWER_SECONDS, FAKES_SECONDS, Fault, Faults, faulty
 from fakes.forges import FORGES, ON_GITEA, Servers, Where, hosted
+from headgate.adapters.forges import hosted as hosted_module
 from headgate.adapters.forges import mirror as mirror_module
+from headgate.adapters.forges import once as once_module
 from headgate.adapters.forges.hosted import Hosted
 from headgate.errors import HeadgateError, MovedError, PermanentError, TransientError
 from headgate.names import Commit, Name
@@ -66,8 +68,12 @@ class Scene(NamedTuple):
 def scene(
     request: pytest.FixtureRequest, servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scene]:
-    """Give a hosted forge behind a proxy; its client waits five seconds for answers."""
+    """Give a hosted forge behind a proxy; its client waits seconds for answers, and no fake is slow to do things."""
     monkeypatch.setattr(mirror_module, "ANSWER_MILLISECONDS", int(ANSWER_SECONDS * 1000))
+    answer_seconds = ANSWER_SECONDS if request.param == "gitea" else FAKES_SECONDS
+    if request.param != "gitea":
+        monkeypatch.setattr(hosted_module, "MAKERS_SECONDS", 0.3)
+        monkeypatch.setattr(once_module, "PAUSES_SECONDS", (0.0, 0.1, 0.2, 0.4, 0.8))
     with FORGES[request.param](servers, tmp_path / "direct", FIRST) as where:
         vendor, _, rest = where.url.partition("+")
         parts = urlsplit(rest)
@@ -78,7 +84,7 @@ def scene(
                     f"{vendor}+{url}{parts.path}",
                     where.secret,
                     tmp_path / f"own-{next(COUNTER)}",
-                    answer_seconds=ANSWER_SECONDS,
+                    answer_seconds=answer_seconds,
                 ).forge
                 assert isinstance(found, Hosted)
                 return found

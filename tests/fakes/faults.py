@@ -17,8 +17,8 @@ from fakes.serving import serving
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 OWN = {"host", "content-length", "connection", "transfer-encoding", "accept-encoding"}
-ANSWER_SECONDS = 5.0
-"""What the clients of these tests wait."""
+ANSWER_SECONDS, FAKES_SECONDS = 5.0, 2.0
+"""What the clients of these tests wait: for a real server, and for a fake, which answers at once."""
 
 
 @dataclass
@@ -59,7 +59,8 @@ class Faults:
             return Response(fault.body, fault.status, fault.headers)
         answer = await self.passed(request, path)
         if fault and fault.late:
-            await asyncio.sleep(ANSWER_SECONDS + 1)
+            while not await request.is_disconnected():
+                await asyncio.sleep(0.02)
         return Cut() if fault and fault.lost else answer
 
     def due(self, line: str) -> Fault | None:
