@@ -195,9 +195,9 @@ class Receiver:
             with self._one_at_a_time:
                 self.watch.books.look()
                 order, started = self.pushes.hear(service, push)
-            self.meters.started(service, "person", "started" if started else "known")
-            how = "started" if started else "waiting"
-            reason = f"started {order.name}" if started else f"already running as {order.name}"
+            how = "started" if started else "known"
+            self.meters.started(service, "person", how)
+            reason = f"started {order.name}" if started else f"{order.name} is the run of this code"
             found.append(Answer(service=service, decision=how, reason=reason, workflow=order.name))
         return found
 

@@ -135,7 +135,7 @@ def test_a_push_starts_a_run_of_its_commit(station: Station) -> None:
 
     (order,) = station.world.cluster.orders
 
-    assert (decisions(gitea), decisions(github)) == (["started"], ["waiting"])
+    assert (decisions(gitea), decisions(github)) == (["started"], ["known"])
     assert order.name == "ct-flights-dddddddddddd"
     assert order.parameters["revision"] == "d" * 40
     assert order.parameters["image"] == f"registry/flights:{'d' * 40}"

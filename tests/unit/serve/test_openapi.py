@@ -1,5 +1,6 @@
 """serving/openapi.yaml and the server say the same: its routes, its answers, whatever it is asked."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from headgate.serve.setup.preparing import prepare
 from unit.serve.running import Running, rides, running, world
 
 DOCUMENT = Path(__file__).parents[3] / "serving" / "openapi.yaml"
-EXAMPLES = 15
+EXAMPLES = int(os.environ.get("HEADGATE_FUZZ_EXAMPLES", "15"))
 """Requests an operation; `make fuzz` asks many more."""
 CHECKS = (
     not_a_server_error,
