@@ -88,7 +88,7 @@ def test_a_run_whose_engine_was_killed_anywhere_goes_on(calm: Calm, tmp_path: Pa
         survives(hop, RUN["run"], tmp_path / "workspace", Kill("run", at))
 
 
-@pytest.mark.parametrize("verb", ["train", pytest.param("propose", marks=pytest.mark.full)])
+@pytest.mark.parametrize("verb", [pytest.param("train", marks=pytest.mark.full), "propose"])
 def test_a_run_whose_step_was_killed_says_so_and_goes_on(verb: str, calm: Calm, tmp_path: Path) -> None:
     """As when the kernel ends a step for want of memory: exit 137, and the same command again."""
     hop, workspace = one_run(calm)["run"], tmp_path / "workspace"
@@ -147,7 +147,7 @@ def test_mlflow_told_by_a_killed_process_is_told_once(at: int, calm: Calm, tmp_p
     same(expected, workspace)
 
 
-@pytest.mark.parametrize("name", [pytest.param("collect", marks=pytest.mark.full), "train"])
+@pytest.mark.parametrize("name", ["collect", pytest.param("train", marks=pytest.mark.full)])
 def test_ctrl_c_ends_a_command_with_130_and_the_same_command_goes_on(name: str, calm: Calm, tmp_path: Path) -> None:
     """Nothing is left behind, and the person is told that nothing is lost."""
     hop, workspace = by_hand(calm)[name], tmp_path / "workspace"
@@ -178,7 +178,7 @@ def test_ctrl_c_ends_a_run_and_the_same_run_goes_on(calm: Calm, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in {"train", "propose"} else pytest.param(name, marks=pytest.mark.full) for name in HOPS]
+    "name", [name if name in {"collect", "propose"} else pytest.param(name, marks=pytest.mark.full) for name in HOPS]
 )
 def test_a_full_disk_is_named_and_the_same_command_goes_on(name: str, calm: Calm, tmp_path: Path) -> None:
     """No file grows beyond a few bytes: a clear error, no traceback, and with room again all is as if never full."""
