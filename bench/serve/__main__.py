@@ -12,13 +12,13 @@ from bench.results import Row, commit, row, write
 from bench.serve import made, model, starting
 from bench.serve.load import Load, press
 from bench.serve.made import Made
-from bench.serve.servers import INFER, PEER_PYTHON, Program, Running, all_running, headgate, peer
+from bench.serve.servers import INFER, PEER_PYTHON, Program, Running, all_running, headgate, peer, unsketched
 
 ROUNDS = 7
 SECONDS = 3
 ONE_CORE = "one server process on one core, wrk on the other, batch 1, JSON"
 KSERVE, FASTAPI, RAW = "kserve", "fastapi", "raw"
-OURS, LOGGED, OWN = "headgate", "headgate-logged", "headgate-own"
+OURS, LOGGED, OWN, UNSEEN = "headgate", "headgate-logged", "headgate-own", "headgate-unsketched"
 
 TEXT = (Path(__file__).parent / "about.md").read_text()
 
@@ -41,6 +41,7 @@ def programs(service: Made, own: Made) -> list[Program]:
         headgate(service, OURS),
         headgate(service, LOGGED, "--log-dir", str(service.folder / "predictions")),
         headgate(own, OWN),
+        unsketched(service, UNSEEN),
         peer(KSERVE, "kserve_server.py"),
         peer(FASTAPI, "fastapi_server.py"),
         peer(RAW, "raw_server.py"),
@@ -80,6 +81,7 @@ def serving(service: Made, servers: dict[str, Running]) -> list[Row]:
         paired("serve: p99 at 1 connection, kserve", "ms", p99(OURS, "column"), p99(KSERVE, "matrix"), "<= 0.3"),
         row("serve: resident memory before load, kserve", "MB", memory, "<= 0.4"),
         paired("serve: 1000 x 20 as bytes, own JSON", "req/s", speed(OURS, "bytes"), speed(OURS, "1000"), ">= 4"),
+        paired("serve: with sketches, without", "req/s", ours, speed(UNSEEN, "column"), ">= 0.95"),
         paired("serve: with a prediction log, without", "req/s", speed(LOGGED, "column"), ours, None),
         paired("serve: with an owner's features function, without", "req/s", speed(OWN, "column"), ours, None),
         paired("serve: the same, 1 connection", "req/s", alone(OWN, "column"), alone(OURS, "column"), None),

@@ -52,6 +52,12 @@ def headgate(made: Made, name: str, *more: str) -> Program:
     return Program(name, [executable, "serve", *facts, "--port", "{port}", *more])
 
 
+def unsketched(made: Made, name: str) -> Program:
+    """Return our own server, that counts nothing beside its answers."""
+    whole = headgate(made, name)
+    return Program(name, [sys.executable, str(Path(__file__).with_name("unsketched.py")), *whole.command[1:]])
+
+
 def peer(name: str, file: str) -> Program:
     """Return one of the peers, run by their own Python."""
     return Program(name, [str(PEER_PYTHON), str(PEERS / file)])
