@@ -57,7 +57,7 @@ test-kafka: $(STAMP) ## Run the stream's tests on a real Kafka broker (needs Jav
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## Ask the server 140,000 requests gone wrong, in every protocol and on raw connections (a few minutes)
-	HEADGATE_FUZZ_EXAMPLES=400 $(BIN)/python -m pytest -q -rP tests/unit/serve/test_fuzz.py tests/unit/serve/test_openapi.py
+	FUZZ_EXAMPLES=400 $(BIN)/python -m pytest -q -rP tests/unit/serve/test_fuzz.py tests/unit/serve/test_openapi.py
 
 .PHONY: check
 check: $(STAMP) ## Check style, types, layers, the map, the lock file and that rendered files are fresh

@@ -26,7 +26,7 @@ from headgate.serve.setup.preparing import prepare
 from unit.serve.running import Running, rides, running, world
 
 DOCUMENT = Path(__file__).parents[3] / "serving" / "openapi.yaml"
-EXAMPLES = int(os.environ.get("HEADGATE_FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 """Requests an operation; `make fuzz` asks many more."""
 CHECKS = (
     not_a_server_error,
