@@ -71,6 +71,8 @@ def unfit(experiment: Experiment, serving: Serving, version: Version | None) -> 
     """Yield why an experiment's model may not answer people beside this champion."""
     if not serving.log_answers:
         yield Objection("experiment without log_answers: nobody would learn which is better", "set `log_answers: true`")
+    if serving.log_share is not None and serving.log_share < 1:
+        yield Objection("experiment with log_share: it learns from every row", "take `log_share` out of serving.yaml")
     if version is None:
         return
     if experiment.replaces != version.model.sha256:

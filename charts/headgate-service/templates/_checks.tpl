@@ -71,6 +71,9 @@
 {{- if not $values.log_answers -}}
 {{- fail "serving.yaml: experiment without log_answers: nobody would learn which is better" -}}
 {{- end -}}
+{{- if lt (float64 (default 1 $values.log_share)) 1.0 -}}
+{{- fail "serving.yaml: experiment with log_share: it learns from every row; take log_share out" -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 

@@ -35,7 +35,7 @@ labels: {{- include "headgate.labels" . | nindent 2 }}
 They never stand in the Rollout's spec. KServe changes the Deployment a moment after the same commit changed the Rollout;
 a controller that is busy with the one may miss the other for good (Argo Rollouts 1.9 writes back to its cache). */}}
 {{- define "headgate.marks" -}}
-{{- $settings := pick .Values "replicas" "threads" "faults" "resources" "log_answers" "log_every" "autoscaling" "node_selector"
+{{- $settings := pick .Values "replicas" "threads" "faults" "resources" "log_answers" "log_every" "log_limit_mib" "log_share" "autoscaling" "node_selector"
   "tolerations" "log_flush_seconds" "grpc_port" "price_per_hour" "rate_limit" "shadow" "experiment" "traces" "predictor" -}}
 {{- if .Values.log_requests }}{{ $settings = set $settings "log_requests" true }}{{ end -}}
 {{- $chart := list .Values.chart .Values.runtime (eq .Values.mode "kserve" | ternary "" .Values.mode) .Values.image -}}

@@ -34,6 +34,10 @@ seccompProfile:
 {{- end }}
 {{- if .Values.log_answers }}
 - --log-dir=/answers
+- --log-limit-mib={{ int64 .Values.log_limit_mib }}
+{{- with .Values.log_share }}
+- --log-share={{ . }}
+{{- end }}
 {{- end }}
 {{- if not (kindIs "invalid" .Values.log_flush_seconds) }}
 - --flush-seconds={{ .Values.log_flush_seconds }}
@@ -121,7 +125,8 @@ only that a pod starts without its shadow, and not with a treatment that no verd
 {{- define "headgate.volumes" -}}
 {{- if .Values.log_answers }}
 - name: answers
-  emptyDir: {}
+  {{- /* More than the server keeps, with a shadow's pairs and what was in hand: who ends a pod is the kubelet. */}}
+  emptyDir: {sizeLimit: {{ add .Values.log_limit_mib 512 }}Mi}
 {{- end }}
 {{- if include "headgate.predictor" . }}
 - name: predictor
@@ -164,6 +169,7 @@ only that a pod starts without its shadow, and not with a treatment that no verd
     - --environment={{ .Values.environment }}
     - --store={{ .Values.store }}
     - --every={{ include "headgate.seconds" (list "serving.yaml: log_every" .Values.log_every) }}
+    - --delete
   envFrom:
     - secretRef:
         name: headgate-store

@@ -23,6 +23,13 @@ def serve(
     ] = None,
     ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Written once requests are answered.")] = None,
     log_dir: Annotated[Path | None, typer.Option("--log-dir", help="Where predictions are logged.")] = None,
+    log_limit_mib: Annotated[
+        int | None,
+        typer.Option("--log-limit-mib", min=1, help="All its files; then rows wait for `ship --delete`, or are lost."),
+    ] = None,
+    log_share: Annotated[
+        float, typer.Option("--log-share", min=0.0001, max=1, help="Share of the ids whose rows are logged.")
+    ] = 1.0,
     reference: Annotated[
         Path | None,
         typer.Option(

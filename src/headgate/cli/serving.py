@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Share = Annotated[float, msgspec.Meta(ge=0.0001, le=1)]
 Part = Annotated[float, msgspec.Meta(ge=0.0001, le=0.9999)]
 Positive = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     grpc_port: int | None = None
     ready_file: Path | None = None
     log_dir: Path | None = None
+    log_limit_mib: Count | None = None
+    log_share: Share = 1.0
     reference: Path | None = None
     shadow_model: Path | None = None
     shadow_sha256: str = ""
@@ -110,6 +113,8 @@ def options_of(words: Words) -> "ServeOptions":
 
     if bool(words.experiment) != bool(words.experiment_model):
         raise UsageError("--experiment and --experiment-model need each other", next_step="headgate serve --help")
+    if words.experiment and words.log_share < 1:
+        raise UsageError("--experiment learns from every row: it goes without --log-share", next_step="leave it out")
     divided = (
         ExperimentOptions(
             name=words.experiment,
@@ -137,6 +142,8 @@ def options_of(words: Words) -> "ServeOptions":
         grpc_port=words.grpc_port,
         ready_file=words.ready_file,
         log_dir=words.log_dir,
+        log_limit_mib=words.log_limit_mib,
+        log_share=words.log_share,
         reference=words.reference,
         shadow=shadow,
         experiment=divided,

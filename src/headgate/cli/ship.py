@@ -4,14 +4,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import typer
 
-from headgate.adapters.answers import Shipping, place
+from headgate.adapters.answers import Destination, Shipping, free, place
 from headgate.cli.fetch import open_store
 from headgate.errors import HeadgateError, TransientError, UsageError
 from headgate.names import name
@@ -19,13 +19,6 @@ from headgate.names import name
 app = typer.Typer(add_completion=False)
 ENDING = (signal.SIGTERM, signal.SIGINT)
 POLL_SECONDS = 0.5
-
-
-class Destination(Protocol):
-    """Where a log goes."""
-
-    def ship(self) -> int:
-        """Send every whole line that is new; return how many bytes that was."""
 
 
 @dataclass
@@ -61,6 +54,9 @@ def ship(
         Path | None, typer.Option("--kafka", help="ship.yaml: a topic that gets it, too or instead.", metavar="FILE")
     ] = None,
     every: Annotated[float, typer.Option("--every", help="Seconds between two sendings.")] = 300.0,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete files once the store, and the topic if any, has all of them.")
+    ] = False,
     quiet: Annotated[
         float, typer.Option("--quiet", help="Asked to end: so many seconds without a new answer end it.")
     ] = 10.0,
@@ -70,6 +66,10 @@ def ship(
     sendings = [Sending(destination) for destination in opened(log_dir, where, store, kafka)]
     if not sendings:
         raise UsageError("neither --store nor --kafka says where to", next_step="headgate ship --help")
+    if delete and not store:
+        raise UsageError(
+            "--delete needs --store: a topic is read by nobody here", next_step="headgate ship --delete --store s3://…"
+        )
     ending = threading.Event()
     for number in ENDING:
         signal.signal(number, lambda *_: ending.set())
@@ -77,10 +77,20 @@ def ship(
     while not (ending.is_set() and time.monotonic() - last > quiet):
         if sum(sending.send() for sending in sendings):
             last = time.monotonic()
+        if delete:
+            clean(log_dir, sendings)
         if ending.is_set():
             time.sleep(POLL_SECONDS)
         elif ending.wait(every):
             last = time.monotonic()
+
+
+def clean(log_dir: Path, sendings: Sequence[Sending]) -> None:
+    """Delete what is sent; what cannot be deleted now is deleted the next time."""
+    try:
+        free(log_dir, [sending.destination for sending in sendings])
+    except HeadgateError as err:
+        print("\n".join(err.lines()), file=sys.stderr, flush=True)
 
 
 def opened(log_dir: Path, where: str, store: str | None, kafka: Path | None) -> Iterator[Destination]:

@@ -77,6 +77,8 @@ def asked(serving: Serving) -> Iterator[object]:
         yield from ("--traces", serving.traces)
     if serving.log_flush_seconds is not None:
         yield from ("--flush-seconds", serving.log_flush_seconds)
+    if serving.log_share is not None:
+        yield from ("--log-share", serving.log_share)
     if limit := serving.rate_limit:
         yield from ("--client-rate", limit.per_second, "--client-header", limit.header)
 

@@ -64,6 +64,10 @@ class Serving(Spec, frozen=True, kw_only=True):
     """Send every answer to the store, by a container beside the server: drift and labels are measured by them."""
     log_every: timedelta = timedelta(minutes=5)
     """How often they are sent: so much a pod that is killed takes along. One that is asked to end sends its last."""
+    log_limit_mib: Annotated[int, Meta(ge=256, le=1_048_576)] = 1024
+    """MiB of a pod's disk for answers that are not sent yet; full, it loses new ones (headgate_log_lost_total)."""
+    log_share: Annotated[float, Meta(ge=0.0001, le=1)] | None = None
+    """Share of the ids whose answers are logged, the same ids in every pod; not with an experiment. None: all."""
     autoscaling: Autoscaling | None = None
     """How many pods there are, by load; none: `replicas`."""
     node_selector: dict[str, str] = field(default_factory=dict)

@@ -143,15 +143,17 @@ def test_a_pod_that_ends_sends_its_last_answers(room: Room) -> None:
     """The server drains after the sidecar was asked to end too."""
     room.write(HEAD + line(1))
     command = [sys.executable, "-m", "headgate", "ship", "--log-dir", str(room.log), "--name", "orders", "-e", "prod"]
-    store = ["--store", f"file://{room.store.root}", "--every", "600", "--quiet", "1.5"]
+    store = ["--store", f"file://{room.store.root}", "--every", "600", "--quiet", "1.5", "--delete"]
     with subprocess.Popen([*command, *store]) as process:
-        until(lambda: room.brought() == [1.0])
+        until(lambda: room.brought() == [1.0] and not room.file.exists())
+        room.file.parent.mkdir()
         os.kill(process.pid, signal.SIGTERM)
         time.sleep(0.3)
-        room.write(line(2))
+        room.file = room.file.with_name("model-1-3.jsonl")
+        room.write(HEAD + line(2))
         ended = process.wait(timeout=60)
 
-    assert (ended, room.brought()) == (0, [1.0, 2.0])
+    assert (ended, room.brought(), answers.files(room.log)) == (0, [1.0, 2.0], [])
 
 
 def until(holds: object, seconds: float = 60.0) -> None:

@@ -22,10 +22,11 @@ from headgate.records.dataset import Window
 from headgate.serve.door.admission import Door
 from headgate.serve.logs.desk import Desk
 from headgate.serve.logs.label_log import LabelLog, LabelSegment
-from headgate.serve.logs.label_requests import Telling, telling_of
+from headgate.serve.logs.label_requests import telling_of
 from headgate.serve.logs.labels import files, read
 from headgate.serve.logs.prediction_log import read as read_log
 from headgate.serve.logs.recorder import Recorder
+from headgate.serve.logs.room import Room
 from headgate.serve.protocols.v2 import decode
 from headgate.serve.refusal import RefusalError
 from headgate.specs.contract import Contract
@@ -186,8 +187,7 @@ def test_no_labels_are_an_empty_frame(tmp_path: Path) -> None:
 
 def test_a_full_disk_keeps_none_of_a_request_and_says_so(tmp_path: Path) -> None:
     """503, to be told again; what stood there stands, and the next labels find room."""
-    telling = telling_of(CONTRACT, SPEC, tmp_path)
-    assert isinstance(telling, Telling)
+    telling = telling_of(CONTRACT, SPEC, tmp_path, Room(tmp_path, None))
     soon = {**ONE, "known_at": "2024-05-02T10:00:00"}
     telling.take(body(soon))
     [path] = files(tmp_path, None)

@@ -213,7 +213,7 @@ def test_a_short_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
             raise OSError(28, "No space left on device")
         return write(descriptor, content[: len(content) // 2])
 
-    monkeypatch.setattr("headgate.serve.logs.recorder.os.write", half)
+    monkeypatch.setattr("headgate.adapters.durable.os.write", half)
     recorder.record(admitted(rides(1)), [0.2])
     recorder.flush()
     monkeypatch.undo()

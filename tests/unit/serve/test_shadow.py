@@ -229,14 +229,33 @@ def test_a_torn_last_line_is_left_out_and_damage_is_named(binary: Pair) -> None:
         binary.ask(shadow, rides(1, rider=k))
         shadow.fold(Pause())
     assert shadow.log is not None
-    whole = shadow.log.file.read_bytes()
+    (file,) = shadow.log.folder.iterdir()
+    whole = file.read_bytes()
 
-    shadow.log.file.write_bytes(whole[:-30])
+    file.write_bytes(whole[:-30])
 
-    assert 2 == read_pairs(shadow.log.file.parent)[1].height
-    shadow.log.file.write_bytes(b'{"pairs": 1}\n' + whole)
+    assert 2 == read_pairs(shadow.log.folder)[1].height
+    file.write_bytes(b'{"pairs": 1}\n' + whole)
     with pytest.raises(PermanentError, match="is damaged"):
-        read_pairs(shadow.log.file.parent)
+        read_pairs(shadow.log.folder)
+
+
+def test_pairs_that_find_no_room_are_counted(binary: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And kept again once what was sent is deleted."""
+    monkeypatch.setattr("headgate.serve.shadow.pairs.MOST_BYTES", 1)
+    shadow = binary.shadow()
+    assert shadow.log is not None
+    for k in range(3):
+        binary.ask(shadow, rides(2, rider=k))
+        shadow.fold(Pause())
+    (file,) = shadow.log.folder.iterdir()
+    file.unlink()
+    shadow.log.files.room.next_look = 0.0
+    binary.ask(shadow, rides(1, rider=9))
+    shadow.fold(Pause())
+
+    assert 4 == shadow.log.unkept
+    assert 1 == read_pairs(shadow.log.folder)[1].height
 
 
 def test_pairs_of_two_shadows_are_not_mixed(binary: Pair) -> None:

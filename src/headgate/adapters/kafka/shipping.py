@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from headgate.adapters.answers import EVERY, PIECE_BYTES, whole
+from headgate.adapters.answers import PIECE_BYTES, files, whole
 from headgate.adapters.durable import replace_file
 from headgate.adapters.kafka.access import access
 from headgate.adapters.kafka.troubles import Troubles
@@ -36,13 +36,14 @@ class TopicShipping:
     def remembered(self) -> dict[str, int]:
         """Return how much of each file is in the topic; what cannot be read is sent again."""
         try:
-            return SENT.decode(self.kept.read_bytes())
+            sent = SENT.decode(self.kept.read_bytes())
         except (OSError, msgspec.DecodeError):
             return {}
+        return {name: count for name, count in sent.items() if (self.folder / name).exists()}
 
     def ship(self) -> int:
         """Send every whole line that is new; return how many bytes that was."""
-        paths = [path for path in self.paths() if path.stat().st_size > self.sent.get(self.name(path), 0)]
+        paths = [path for path in files(self.folder) if path.stat().st_size > self.sent_of(path)]
         return asyncio.run(self.send(paths)) if paths else 0
 
     async def send(self, paths: list[Path]) -> int:
@@ -96,8 +97,13 @@ class TopicShipping:
                 key = some[place].key.decode()
                 sys.stderr.write(f"{key} is longer than topic {self.log.topic!r} takes: it is in the file alone\n")
 
-    def paths(self) -> list[Path]:
-        return sorted(path for each in EVERY for path in self.folder.glob(each))
+    def sent_of(self, path: Path) -> int:
+        """Return how much of a file is in the topic."""
+        return self.sent.get(self.name(path), 0)
+
+    def forget(self, path: Path) -> None:
+        """Forget a file that was deleted."""
+        self.sent.pop(self.name(path), None)
 
     def name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

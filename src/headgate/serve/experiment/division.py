@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from math import isnan
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.serve.door.admission import Admitted
+from headgate.serve.logs.sampling import place_of, text_of
 
 Codes = NDArray[np.int8]
 CONTROL, TREATMENT, UNASSIGNED = 0, 1, -1
@@ -43,14 +43,8 @@ class Division:
 
     def hashed(self, key: str) -> float:
         """Return a key's place between 0 and 1, in another order for each experiment."""
-        found = blake2b(f"{self.experiment}\0{key}".encode(), digest_size=8).digest()
-        return int.from_bytes(found, "big") / 2**64
+        return place_of(f"{self.experiment}\0{key}")
 
     def propensity(self, arm: int) -> float:
         """Return the chance by which a key came to its arm."""
         return self.share if arm == TREATMENT else 1 - self.share
-
-
-def text_of(key: Any) -> str:
-    """Return a key as text."""
-    return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)

@@ -5,16 +5,15 @@ The day is the one on which a label became known, so that a window's labels stan
 A request is answered once its labels are on the disk.
 """
 
-import os
 import threading
-import time
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from headgate.adapters.durable import write_all
 from headgate.names import Name
+from headgate.serve.logs.appending import Appending
+from headgate.serve.logs.room import Room
 from headgate.serve.logs.segment import day_of
 from headgate.specs.contract import ColumnType
 
@@ -45,10 +44,9 @@ class Labels(msgspec.Struct):
 class LabelLog:
     """Appends labels to this process's own files; each append is on the disk before it returns, or undone."""
 
-    def __init__(self, folder: Path, segment: LabelSegment) -> None:
-        self.folder = folder
-        self.head = msgspec.json.encode(segment) + b"\n"
-        self.name = f"{os.getpid()}-{time.time_ns()}.jsonl"
+    def __init__(self, folder: Path, segment: LabelSegment, room: Room | None = None) -> None:
+        self.folder = folder / FOLDER
+        self.files = Appending("", msgspec.json.encode(segment) + b"\n", room or Room(folder, None))
         self.lock = threading.Lock()
 
     def keep(self, labels: Labels, now: int) -> None:
@@ -58,19 +56,5 @@ class LabelLog:
             for day in sorted({*days}):
                 chosen = [place for place, own in enumerate(days) if own == day]
                 part = {key: [getattr(labels, key)[place] for place in chosen] for key in labels.__struct_fields__}
-                self.append(day, msgspec.json.encode({"at": now, **part}) + b"\n")
-
-    def append(self, day: str, line: bytes) -> None:
-        path = self.folder / FOLDER / day / self.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            size = os.fstat(descriptor).st_size
-            try:
-                write_all(descriptor, line if size else self.head + line)
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
-        finally:
-            os.close(descriptor)
+                line = msgspec.json.encode({"at": now, **part}) + b"\n"
+                self.files.append(self.folder / day, line, synced=True)

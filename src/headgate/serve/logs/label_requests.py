@@ -5,6 +5,7 @@ from pathlib import Path
 
 from headgate.serve.logs.desk import Desk
 from headgate.serve.logs.label_log import LabelLog, LabelSegment
+from headgate.serve.logs.room import Room
 from headgate.serve.protocols.v2 import ENCODER
 from headgate.serve.refusal import RefusalError
 from headgate.specs.contract import Contract
@@ -31,10 +32,8 @@ class Telling:
         return ENCODER.encode({"accepted": len(labels.id)})
 
 
-def telling_of(contract: Contract, spec: Service, log_dir: Path | None) -> Telling | None:
-    """Return who takes a server's labels; None where no answers are logged."""
-    if log_dir is None:
-        return None
+def telling_of(contract: Contract, spec: Service, log_dir: Path, room: Room) -> Telling:
+    """Return who takes a server's labels, where its answers are logged."""
     desk = Desk(contract, spec)
     segment = LabelSegment(labels=desk.label, service=spec.service, type=desk.promise.type)
-    return Telling(desk, LabelLog(log_dir, segment))
+    return Telling(desk, LabelLog(log_dir, segment, room))

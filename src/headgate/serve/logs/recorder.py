@@ -1,6 +1,5 @@
 """Writes the prediction log: lines wait in memory for at most one interval, then stand whole in their day's file."""
 
-import os
 import threading
 import time
 from collections import defaultdict
@@ -10,30 +9,33 @@ from typing import Any
 
 import msgspec
 
-from headgate.adapters.durable import write_all
 from headgate.errors import PermanentError
 from headgate.names import short
 from headgate.serve.door.admission import Admitted
+from headgate.serve.logs.appending import Appending
+from headgate.serve.logs.room import Room
+from headgate.serve.logs.sampling import Sample
 from headgate.serve.logs.segment import Segment, day_of
 
 WAITING_BYTES = 64 << 20
-"""While the disk takes nothing, this much waits; then rows are lost, and counted."""
+"""While the disk, or the limit, takes nothing, this much waits; then rows are lost, and counted."""
 
 
 class Recorder:
     """Appends answered rows to this process's own segments; a write that fails is tried again at the next flush."""
 
-    def __init__(self, folder: Path, segment: Segment, *, at_once: bool = False) -> None:
+    def __init__(self, folder: Path, segment: Segment, *, at_once: bool = False, room: Room | None = None) -> None:
         self.folder = folder
         self.at_once = at_once
         self.segment = segment
-        self.name = fresh_name(segment)
-        self.head = msgspec.json.encode(segment) + b"\n"
+        self.sample = Sample(segment.share, segment.id) if segment.share < 1 else None
+        head = msgspec.json.encode(segment) + b"\n"
+        self.files = Appending(f"{short(segment.model)}-", head, room or Room(folder, None))
         self.keys = {name: msgspec.json.encode(name) + b":" for name in segment.columns}
         self.waiting: dict[str, list[bytes]] = defaultdict(list)
         self.waiting_bytes = 0
         self.lost = 0
-        """Requests given up because the disk took nothing for long, not yet counted elsewhere."""
+        """Requests given up because the disk, or the limit, took nothing for long, not yet counted elsewhere."""
         self.trouble: str | None = None
         self._swap = threading.Lock()
         self._write = threading.Lock()
@@ -43,7 +45,13 @@ class Recorder:
             raise PermanentError(f"no prediction log can be kept in {str(folder)!r}: {err.strerror}") from err
 
     def record(self, rows: Admitted, scores: Sequence[Any]) -> None:
-        """Keep one request's answered rows for the next flush, or write them now."""
+        """Keep one request's answered rows, of a share those chosen, for the next flush, or write them now."""
+        if self.sample:
+            chosen = self.sample.chosen(rows)
+            if not chosen:
+                return
+            if len(chosen) < rows.count:
+                rows, scores = part_of(rows, chosen), [scores[place] for place in chosen]
         self.collect(rows, scores)
         if self.at_once:
             self.flush()
@@ -84,14 +92,17 @@ class Recorder:
     def flush(self) -> None:
         """Write all that waits; what cannot be written goes on waiting, and `trouble` says why."""
         with self._write:
+            if self.files.room.is_full():
+                self.trouble = f"prediction log {str(self.folder)!r} has reached --log-limit-mib"
+                return
             with self._swap:
                 waiting, self.waiting, self.waiting_bytes = self.waiting, defaultdict(list), 0
             self.trouble = None
             for day, lines in waiting.items():
                 try:
-                    self.append(day, b"".join(lines))
+                    self.files.append(self.folder / day, b"".join(lines))
                 except OSError as err:
-                    self.trouble = f"prediction log {str(self.folder / day / self.name)!r}: {err.strerror}"
+                    self.trouble = f"prediction log {str(self.folder / day)!r}: {err.strerror}"
                     for line in lines:
                         self.keep(day, line)
 
@@ -100,33 +111,6 @@ class Recorder:
         with self._swap:
             lost, self.lost = self.lost, 0
         return lost
-
-    def append(self, day: str, content: bytes) -> None:
-        """Append to a day's segment all or nothing, as far as this process lives."""
-        path = self.folder / day / self.name
-        path.parent.mkdir(exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            size = os.fstat(descriptor).st_size
-            try:
-                write_all(descriptor, content if size else self.head + content)
-            except OSError:
-                self.take_back(descriptor, size)
-                raise
-        finally:
-            os.close(descriptor)
-
-    def take_back(self, descriptor: int, size: int) -> None:
-        """Undo a half-written append; where even that fails the torn file is left behind, and a new one begun."""
-        try:
-            os.ftruncate(descriptor, size)
-        except OSError:
-            self.name = fresh_name(self.segment)
-
-
-def fresh_name(segment: Segment) -> str:
-    """Return a file name that no other process has, nor this one had."""
-    return f"{short(segment.model)}-{os.getpid()}-{time.time_ns()}.jsonl"
 
 
 def part_of(rows: Admitted, chosen: Sequence[int]) -> Admitted:

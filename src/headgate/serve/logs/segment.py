@@ -39,6 +39,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     columns: dict[str, ColumnType]
     assignment: Assignment | None = None
     """None: no chance decided who answered."""
+    share: float = 1.0
+    """The chance by which a row came to be logged, the same for all: estimates need no weights."""
 
 
 def day_of(stamp: int) -> str:

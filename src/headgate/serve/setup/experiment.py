@@ -11,6 +11,7 @@ from headgate.names import Digest, did_you_mean, name
 from headgate.serve.experiment.divided import ControlOnly, Divided, DividedRecorder, ExperimentOptions
 from headgate.serve.experiment.division import CONTROL, NAMES, TREATMENT, UNASSIGNED, Division
 from headgate.serve.logs.recorder import Recorder
+from headgate.serve.logs.room import Room
 from headgate.serve.logs.segment import Assignment, Segment
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.model.warming import warm_up
@@ -21,15 +22,16 @@ from headgate.serve.setup.served import Served
 class LogOptions(NamedTuple):
     """Where and how answers are logged."""
 
-    folder: Path | None
+    folder: Path
     at_once: bool
+    room: Room
 
 
 def divided(
     served: Served,
     options: ExperimentOptions,
     threads: int,
-    log: LogOptions,
+    log: LogOptions | None,
     segment: Callable[[Digest], Segment],
 ) -> Served:
     """Return what is served with a second model beside the first; PermanentError when it cannot answer as that does."""
@@ -56,15 +58,17 @@ def both_of(control: Predictor, options: ExperimentOptions, threads: int) -> Div
     return Divided(control, treatment, Division(name(options.name, "experiment"), options.key, options.share))
 
 
-def recorder_of(predictor: Divided, segment: Callable[[Digest], Segment], log: LogOptions) -> DividedRecorder | None:
+def recorder_of(
+    predictor: Divided, segment: Callable[[Digest], Segment], log: LogOptions | None
+) -> DividedRecorder | None:
     """Return what logs each arm, None where nothing is logged."""
-    if log.folder is None:
+    if log is None:
         return None
     models = {CONTROL: predictor.loaded, TREATMENT: predictor.treatment.loaded, UNASSIGNED: predictor.loaded}
     recorders = {}
     for arm, loaded in models.items():
         own = msgspec.structs.replace(segment(loaded.sha256), assignment=assignment_of(predictor, arm))
-        recorders[arm] = Recorder(log.folder, own, at_once=log.at_once)
+        recorders[arm] = Recorder(log.folder, own, at_once=log.at_once, room=log.room)
     return DividedRecorder(predictor.division, recorders)
 
 

@@ -28,6 +28,10 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Written once requests are answered: {"port", "pid", "model", "at"}, and "grpc_port" where there is one."""
     log_dir: Path | None = None
     """Where predictions are logged; none: they are not."""
+    log_limit_mib: int | None = None
+    """What the files there may take together; then rows wait for `headgate ship --delete` as for a full disk."""
+    log_share: float = 1.0
+    """The part of the ids whose rows are logged."""
     reference: Path | None = None
     """The model's drift reference, in whose bins answered rows are counted; none: the one in the model's folder, and
     where there is none in bins made from the contract."""

@@ -13,6 +13,7 @@ from headgate.names import Digest, short
 from headgate.serve.door.admission import Door
 from headgate.serve.logs.label_requests import telling_of
 from headgate.serve.logs.recorder import Recorder
+from headgate.serve.logs.room import Room
 from headgate.serve.logs.segment import Segment
 from headgate.serve.model.predictor import Predictor
 from headgate.serve.model.warming import warm_up
@@ -58,18 +59,19 @@ def prepare(options: ServeOptions, sha256: Digest) -> Served:
         shadow=options.shadow,
         price_per_hour=options.price_per_hour,
     )
+    log = log_of(options)
+    segment = msgspec.structs.replace(segment_of(predictor, door, sha256), share=options.log_share)
     served = Served(
         door=door,
         predictor=predictor,
         meters=meters,
         faults=FaultPlan(options.faults),
-        recorder=recorder_of(options, segment_of(predictor, door, sha256)),
-        telling=telling_of(contract, spec, options.log_dir),
+        recorder=Recorder(log.folder, segment, at_once=log.at_once, room=log.room) if log else None,
+        telling=telling_of(contract, spec, log.folder, log.room) if log else None,
         background=background,
         documents=documents,
     )
     if options.experiment is not None:
-        log = LogOptions(options.log_dir, at_once=options.flush_seconds == 0)
         served = divided(served, options.experiment, options.threads, log, partial(segment_of, predictor, door))
     return msgspec.structs.replace(served, is_rowwise=is_rowwise(served.predictor))
 
@@ -98,10 +100,12 @@ def features_function(spec: Service, folder: Path) -> "FeatureFunction | None":
     return load(spec.data.features, folder)
 
 
-def recorder_of(options: ServeOptions, segment: Segment) -> Recorder | None:
+def log_of(options: ServeOptions) -> LogOptions | None:
+    """Return where and how answers are logged, None where they are not."""
     if options.log_dir is None:
         return None
-    return Recorder(options.log_dir, segment, at_once=options.flush_seconds == 0)
+    most = None if options.log_limit_mib is None else options.log_limit_mib << 20
+    return LogOptions(options.log_dir, options.flush_seconds == 0, Room(options.log_dir, most))
 
 
 def segment_of(predictor: Predictor, door: Door, sha256: Digest) -> Segment:

@@ -4,7 +4,6 @@ A file a process; its first line says how to read it, each further line is one b
 most tears the last line, which the reader leaves out.
 """
 
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +16,13 @@ from headgate.features import ids
 from headgate.models.loading import Predictions
 from headgate.names import Digest, Name, short
 from headgate.serve.door.admission import Admitted
+from headgate.serve.logs.appending import Appending
 from headgate.serve.logs.lines import read_lines
+from headgate.serve.logs.room import Room
 from headgate.specs.service import Service, Task
 
 MOST_BYTES = 256 << 20
-"""Of one process's file; later pairs are counted, and not kept."""
+"""Of a folder's files; what comes before some of them are sent and deleted is counted, and not kept."""
 CALENDAR = ("day", "week")
 
 
@@ -37,12 +38,12 @@ class PairsHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PairLog:
-    """Appends pairs to this process's own file."""
+    """Appends pairs to this process's own files."""
 
     def __init__(self, folder: Path, head: PairsHead, spec: Service) -> None:
-        self.head, self.spec = head, spec
-        self.file = folder / f"{short(head.shadow)}-{os.getpid()}-{time.time_ns()}.jsonl"
-        self.size = 0
+        self.folder, self.head, self.spec = folder, head, spec
+        first = msgspec.json.encode(head) + b"\n"
+        self.files = Appending(f"{short(head.shadow)}-", first, Room(folder, MOST_BYTES))
         self.unkept = 0
         """Pairs that found no room."""
         try:
@@ -52,14 +53,10 @@ class PairLog:
 
     def keep(self, rows: Admitted, frame: pl.DataFrame, champion: Predictions, shadow: Predictions) -> None:
         """Write one batch; OSError when the disk takes none."""
-        line = msgspec.json.encode(self.columns(rows, frame, champion, shadow)) + b"\n"
-        if self.size + len(line) > MOST_BYTES:
+        if self.files.room.is_full():
             self.unkept += rows.count
             return
-        content = line if self.size else msgspec.json.encode(self.head) + b"\n" + line
-        with self.file.open("ab") as file:
-            file.write(content)
-        self.size += len(content)
+        self.files.append(self.folder, msgspec.json.encode(self.columns(rows, frame, champion, shadow)) + b"\n")
 
     def columns(
         self, rows: Admitted, frame: pl.DataFrame, champion: Predictions, shadow: Predictions
