@@ -53,6 +53,7 @@ REFUSED = {
         "made by code 555555555555, and the champion's code cccccccccccc would compute its features",
     ),
     "an experiment nobody learns from": (Serving(experiment=EXPERIMENT, log_answers=False), "without log_answers"),
+    "an experiment of a share": (Serving(experiment=EXPERIMENT, log_share=0.5), "with log_share"),
     "one port twice": (Serving(grpc_port=8080), "where HTTP is answered"),
 }
 
@@ -102,6 +103,8 @@ UNREADABLE = {
     "no requests at all": ("rate_limit: {per_second: 0, header: x}", "rate_limit.per_second: expected"),
     "a header that is none": ("rate_limit: {per_second: 1, header: 'a: b'}", "rate_limit.header: expected"),
     "a negative price": ("price_per_hour: -1", "price_per_hour: expected"),
+    "a log without room": ("log_limit_mib: 1", "log_limit_mib: expected"),
+    "a log of nothing": ("log_share: 0", "log_share: expected"),
     "a log that is never written": ("log_flush_seconds: 3600", "log_flush_seconds: expected"),
 }
 
@@ -123,6 +126,8 @@ def test_a_wrong_setting_is_refused_with_its_name(case: str) -> None:
         Serving(grpc_port=9000),
         Serving(price_per_hour=0.0),
         Serving(log_flush_seconds=0.0),
+        Serving(log_limit_mib=2048),
+        Serving(log_share=0.5),
         Serving(rate_limit=RateLimit(per_second=5, header="x-client")),
         Serving(shadow=SHADOW),
         Serving(shadow=replace(SHADOW, share=0.2)),

@@ -62,14 +62,14 @@ def ship(
     ] = 10.0,
 ) -> None:
     """Send what a server logs to the store or a topic, beside it in its pod, until seconds after it is asked to end."""
-    where = place(name(environment, "environment"), name(service, "service"))
-    sendings = [Sending(destination) for destination in opened(log_dir, where, store, kafka)]
-    if not sendings:
-        raise UsageError("neither --store nor --kafka says where to", next_step="headgate ship --help")
     if delete and not store:
         raise UsageError(
             "--delete needs --store: a topic is read by nobody here", next_step="headgate ship --delete --store s3://…"
         )
+    where = place(name(environment, "environment"), name(service, "service"))
+    sendings = [Sending(destination) for destination in opened(log_dir, where, store, kafka)]
+    if not sendings:
+        raise UsageError("neither --store nor --kafka says where to", next_step="headgate ship --help")
     ending = threading.Event()
     for number in ENDING:
         signal.signal(number, lambda *_: ending.set())

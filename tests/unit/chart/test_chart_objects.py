@@ -199,7 +199,9 @@ def test_both_modes_run_the_server_alike() -> None:
     pod = one(objects("fastapi-traefik"), "Rollout")["spec"]["template"]["spec"]
     server = dict(pod["containers"][0])
     own = [
-        word for word in server["args"] if word.startswith(("--sha256", "--threads", "--delay", "--fail", "--log-dir"))
+        word
+        for word in server["args"]
+        if word.startswith(("--sha256", "--threads", "--delay", "--fail", "--log-dir", "--log-limit-mib"))
     ]
 
     assert [*runtime["args"], *own] == server["args"]
@@ -344,8 +346,21 @@ def test_both_modes_send_the_answers_to_the_store_alike(tmp_path: Path) -> None:
     }
     assert carried["restartPolicy"] == "Always"
     whose = ["--name=flights", "--environment=prod", "--store=s3://headgate"]
-    assert carried["args"] == ["--log-dir=/answers", *whose, "--every=90"]
+    assert carried["args"] == ["--log-dir=/answers", *whose, "--every=90", "--delete"]
     assert "--log-dir=/answers" in pod["containers"][0]["args"]
+
+
+def test_a_pods_log_is_bounded_and_its_volume_is_larger(tmp_path: Path) -> None:
+    """So that the server drops rows before the kubelet ends the pod; of a share of the ids, where that is asked for."""
+    settings = {"log_limit_mib": 1_048_576, "log_share": 0.1}
+    few = edited(tmp_path, "kserve-traefik", {"serving.yaml": settings})
+    carried = one(rendered(few), "InferenceService")["spec"]["predictor"]
+    own = one(objects("fastapi-traefik"), "Rollout")["spec"]["template"]["spec"]
+
+    assert {"name": "answers", "emptyDir": {"sizeLimit": "1049088Mi"}} in carried["volumes"]
+    assert {"name": "answers", "emptyDir": {"sizeLimit": "1536Mi"}} in own["volumes"]
+    assert {"--log-limit-mib=1048576", "--log-share=0.1"} <= {*carried["model"]["args"]}
+    assert "--log-limit-mib=1024" in own["containers"][0]["args"]
 
 
 def test_answers_that_nobody_wants_are_not_logged(tmp_path: Path) -> None:

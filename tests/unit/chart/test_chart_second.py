@@ -182,6 +182,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         '"colours" is beside champion aaaaaaaaaaaa, and version.yaml names 9be2f7c7a1b0',
     ),
     "a treatment of other code": ({"experiment": EXPERIMENT | {"code": "a" * 64}}, "would compute its features"),
+    "an experiment of a share": ({"experiment": EXPERIMENT, "log_share": 0.5}, "with log_share"),
     "an unlogged experiment": ({"experiment": EXPERIMENT, "log_answers": False}, "without log_answers"),
     "HTTP's port": ({"grpc_port": 8080}, "where HTTP is answered"),
     "half a treatment": ({"experiment": SHADOW}, "/experiment"),

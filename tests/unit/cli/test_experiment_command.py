@@ -97,3 +97,14 @@ def test_half_an_experiment_is_a_misuse(terminal: Terminal) -> None:
 
     assert 2 == said.code
     assert "need each other" in said.err
+
+
+def test_an_experiment_of_a_share_is_a_misuse(terminal: Terminal) -> None:
+    """Its report counts keys: some rows that are not logged look like arms that chance did not make."""
+    said = terminal(
+        *("serve", "--model", ".", "--sha256", "a" * 64, "--service-file", "service.yaml", "--log-share", "0.5"),
+        *("--experiment", "copies", "--experiment-model", "."),
+    )
+
+    assert 2 == said.code
+    assert "goes without --log-share" in said.err

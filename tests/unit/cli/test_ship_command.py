@@ -63,6 +63,14 @@ def test_a_log_that_goes_nowhere_is_a_mistake(tmp_path: Path) -> None:
     assert b"neither --store nor --kafka" in said
 
 
+def test_a_log_that_only_a_topic_has_is_not_deleted(tmp_path: Path) -> None:
+    """Who measures reads files or the store."""
+    _, said = (process := start(tmp_path, "--delete", "--kafka", str(tmp_path / "ship.yaml"))).communicate(timeout=30)
+
+    assert process.returncode == 2, said
+    assert b"--delete needs --store" in said
+
+
 class Played:
     """A destination that ends each sending as it is told to."""
 
@@ -74,6 +82,12 @@ class Played:
         if isinstance(end, HeadgateError):
             raise end
         return end
+
+    def sent_of(self, path: Path) -> int:
+        return path.stat().st_size
+
+    def forget(self, path: Path) -> None:
+        """Remember nothing."""
 
 
 def test_a_destination_that_never_took_anything_and_never_will_ends_it() -> None:

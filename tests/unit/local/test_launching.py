@@ -143,3 +143,11 @@ def test_a_wait_for_the_disk_is_the_ring_s_own_unless_it_is_said(service: Rides)
     ]
 
     assert [["0"], ["0", "0.5"]] == waits
+
+
+def test_a_pods_limit_is_no_limit_here(service: Rides) -> None:
+    """Nobody sends these files: they are the log. A share of it is one everywhere."""
+    command = service.launch(log_limit_mib=256, log_share=0.1).command
+
+    assert ("--log-share", "0.1") in pairwise(command)
+    assert "--log-limit-mib" not in command
