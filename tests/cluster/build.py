@@ -109,6 +109,7 @@ def _environment(program: Program) -> dict[str, str]:
         "GOWORK": "off",
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "1" if program.cgo else "0",
+        "GOGC": "400",  # a fifth of the compiler's time is collecting garbage that a node's memory has room for
     }
     return os.environ | ours
 
