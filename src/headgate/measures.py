@@ -55,7 +55,7 @@ FAULTS = "headgate_faults_total"
 """Counter by service, model and fault: answers spoiled by a fault of serving.yaml, `delay` or `fail`."""
 
 LOG_LOST = "headgate_log_lost_total"
-"""Counter by service: answered requests that the prediction log gave up because the disk took nothing."""
+"""Counter by service: answered requests that the prediction log gave up, as disk or limit took nothing for long."""
 
 STREAM_MESSAGES = "headgate_stream_messages_total"
 """Counter by service, model and outcome: messages answered, and those that became dead letters."""

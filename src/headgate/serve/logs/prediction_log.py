@@ -1,8 +1,8 @@
-"""The prediction log: every answered row, on disk soon, whole lines only, a file per process and event day.
+"""The prediction log: answered rows, on disk soon, whole lines only, files per process and event day.
 
-A segment `<day>/<model>-<process>.jsonl` starts with a Segment line that says how to read it; each further line is one
-request, by column. Killed at any moment, a process loses what it had not flushed and at most tears its file's last
-line, which the reader leaves out.
+A segment `<day>/<model>-<process>-<moment>.jsonl` starts with a Segment line that says how to read it; each further
+line is one request, by column. Killed at any moment, a process loses what it had not flushed and at most tears its
+file's last line, which the reader leaves out.
 """
 
 from collections.abc import Iterable, Iterator
