@@ -13,12 +13,14 @@ from headgate.adapters import answers
 from headgate.adapters.answers import Shipping, bring, files, free
 from headgate.adapters.durable import locked
 from headgate.adapters.files import FileStore
+from headgate.adapters.kafka.shipping import TopicShipping
 from headgate.errors import TransientError
 from headgate.names import Uri
 from headgate.serve.logs import appending
 from headgate.serve.logs.appending import Appending
 from headgate.serve.logs.prediction_log import read
 from headgate.serve.logs.room import Room
+from headgate.specs.stream import LogTopic
 from unit.adapters.test_answers import ALWAYS, HEAD, WHERE, line
 
 DAYS = ("2013-05-01", "2013-05-02")
@@ -199,6 +201,19 @@ def test_a_store_that_failed_once_it_had_a_piece_takes_the_next_ones(pod: Pod) -
     pod.free()
 
     assert ([0.0, 1.0], []) == (pod.stored(), files(pod.log))
+
+
+def test_a_topic_remembers_what_is_still_there_alone(pod: Pod) -> None:
+    """Names never come again, so their list would grow for as long as the pod lives."""
+    pod.write()
+    (path,) = files(pod.log)
+    name = path.relative_to(pod.log).as_posix()
+    (pod.log / ".sent-predictions.json").write_text(f'{{"{name}": 7, "2013-04-30/gone.jsonl": 9}}')
+    topic = TopicShipping(LogTopic(brokers=("127.0.0.1:1",), topic="predictions"), pod.log)
+    remembered = dict(topic.sent)
+    topic.forget(path)
+
+    assert ({name: 7}, 0) == (remembered, topic.sent_of(path))
 
 
 STEPS = ("write", "write", "other_day", "ship", "free", "kill_ship", "kill_server", "away")

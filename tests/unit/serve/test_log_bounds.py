@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.cli.serving import options_of, plain
 from headgate.serve.experiment.division import Division
 from headgate.serve.logs import appending, room
 from headgate.serve.logs.appending import Appending
@@ -11,7 +12,8 @@ from headgate.serve.logs.prediction_log import inputs_of, read, segments
 from headgate.serve.logs.recorder import Recorder
 from headgate.serve.logs.room import Room
 from headgate.serve.logs.sampling import Sample
-from unit.serve.running import rides
+from headgate.serve.setup.preparing import prepare
+from unit.serve.running import rides, world
 from unit.serve.test_prediction_log import admitted, segment
 
 MANY = 4_000
@@ -73,6 +75,28 @@ def test_a_limit_is_a_full_disk_to_the_log_and_nothing_to_the_answers(
     assert 61 == kept + lost + recorder.forgive() + read(tmp_path).height
 
 
+def test_a_disk_that_takes_nothing_is_not_tried_by_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would carry all that waits there and back."""
+    tried = []
+
+    def full(*_: object) -> None:
+        tried.append(1)
+        raise OSError(28, "No space left on device")
+
+    recorder = Recorder(tmp_path, segment(), at_once=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.files, "append", full)
+        for number in range(20):
+            recorder.record(admitted(rides(1, rider=number)), [0.5])
+    monkeypatch.setattr(recorder, "next_try", 0.0)
+    recorder.record(admitted(rides(1, rider=20)), [0.5])
+
+    assert 1 == len(tried)
+    assert 21 == read(tmp_path).height
+
+
 def test_what_others_write_into_the_folder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server before this one, labels, pairs; empty files and folders as what they take of a disk."""
     own = Room(tmp_path, 20_000)
@@ -93,6 +117,22 @@ def test_a_limit_refuses_lines_of_any_kind(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="have reached the limit of 5,000 bytes"):
         files.append(tmp_path / "2024-05-01", b"{}\n")
+
+
+def test_what_is_typed_bounds_answers_and_labels_together(tmp_path: Path) -> None:
+    """One room for all that one process writes, and the share in every file's head."""
+    made = world(tmp_path)
+    line = ["--model", str(made.model), "--sha256", made.sha256, "--service-file", str(made.folder / "service.yaml")]
+    words = plain([*line, "--log-dir", str(made.log_dir), "--log-limit-mib", "3", "--log-share", "0.5"])
+    assert words is not None
+    served = prepare(options_of(words), made.sha256)
+    served.background.stop()
+
+    assert isinstance(served.recorder, Recorder)
+    assert served.telling is not None
+    assert served.recorder.files.room is served.telling.log.files.room
+    assert 3 << 20 == served.recorder.files.room.most_bytes
+    assert 0.5 == served.recorder.segment.share
 
 
 def test_a_share_of_the_ids_is_logged_the_same_on_every_server(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ WAITING_BYTES = 64 << 20
 """While the disk, or the limit, takes nothing, this much waits; then rows are lost, and counted."""
 
 
+RETRY_SECONDS = 1.0
+"""While the disk takes nothing, requests do not each try it with all that waits."""
+
+
 class Recorder:
     """Appends answered rows to this process's own segments; a write that fails is tried again at the next flush."""
 
@@ -37,6 +41,7 @@ class Recorder:
         self.lost = 0
         """Requests given up because the disk, or the limit, took nothing for long, not yet counted elsewhere."""
         self.trouble: str | None = None
+        self.next_try = 0.0
         self._swap = threading.Lock()
         self._write = threading.Lock()
         try:
@@ -53,7 +58,7 @@ class Recorder:
             if len(chosen) < rows.count:
                 rows, scores = part_of(rows, chosen), [scores[place] for place in chosen]
         self.collect(rows, scores)
-        if self.at_once:
+        if self.at_once and time.monotonic() >= self.next_try:
             self.flush()
 
     def collect(self, rows: Admitted, scores: Sequence[Any]) -> None:
@@ -103,6 +108,7 @@ class Recorder:
                     self.files.append(self.folder / day, b"".join(lines))
                 except OSError as err:
                     self.trouble = f"prediction log {str(self.folder / day)!r}: {err.strerror}"
+                    self.next_try = time.monotonic() + RETRY_SECONDS
                     for line in lines:
                         self.keep(day, line)
 
