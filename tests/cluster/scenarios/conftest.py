@@ -14,7 +14,7 @@ from cluster.live import Cluster
 from cluster.pins import programs
 from cluster.scenarios.ring.forge import git
 from cluster.scenarios.ring.install import MODELS, ROOT, Installed, deploy_receiver, install
-from cluster.scenarios.ring.journey import at_rest, healthy, model_of, through_git
+from cluster.scenarios.ring.journey import at_rest, healthy, lives, model_of, through_git
 from cluster.scenarios.ring.people import flights_image
 from cluster.scenarios.ring.summary import Scenario, document, table
 from cluster.scenarios.ring.waiting import wait
@@ -61,19 +61,15 @@ def ring(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Installe
     folder: Path = tmp_path_factory.mktemp("repositories") / "env"
     installed = install(cluster, "flights", folder)
     deploy_receiver(installed)
-    if was_live(installed):
+    if lives(installed, installed.service):
         at_rest(installed)
     return installed
-
-
-def was_live(ring: Installed) -> bool:
-    return any(tag.startswith(f"live/prod/{ring.service}/") for tag in ring.gitea.tags("env"))
 
 
 @pytest.fixture(scope="session")
 def begun(ring: Installed, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A model is live: on a new cluster the first one, through the ring."""
-    if not was_live(ring):
+    if not lives(ring, ring.service):
         _, pull = through_git(ring, tmp_path_factory.mktemp("checkouts") / "flights", "2013-04-01")
         ring.gitea.merge("env", pull["number"])
         model = model_of(pull)

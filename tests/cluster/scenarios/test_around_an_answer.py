@@ -20,7 +20,7 @@ from cluster.scenarios.ring.canaries import answers_of, steps_of
 from cluster.scenarios.ring.environments import code_repo
 from cluster.scenarios.ring.forge import git
 from cluster.scenarios.ring.install import IMAGE, MODELS, RUNS, Installed
-from cluster.scenarios.ring.journey import model_of
+from cluster.scenarios.ring.journey import lives, model_of
 from cluster.scenarios.ring.measuring import LOGGED, Measured, phase
 from cluster.scenarios.ring.small import QUICK, ROW, ROWS, SECOND, Small, a_row, pushed
 from cluster.scenarios.ring.traffic import failed
@@ -141,7 +141,7 @@ def test_an_image_of_the_owners_own_goes_live(dials: Small, env: Path, monkeypat
     settings = f"env/prod/{dials.name}/serving.yaml"
     text = (dials.ring.gitea.checkout("env", env) / settings).read_text()
     pushed(dials.ring, env, {settings: text + OWN}, "How the owner's predictor will be run: no pod changes yet")
-    number = len([tag for tag in dials.ring.gitea.tags("env") if tag.startswith(f"live/prod/{dials.name}/")])
+    number = lives(dials.ring, dials.name)
     traffic = answers_of(dials)
 
     with traffic.flowing():

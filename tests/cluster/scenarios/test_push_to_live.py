@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.scenarios.ring.install import MODELS, Installed
-from cluster.scenarios.ring.journey import model_of, rollout, through_git, weight
+from cluster.scenarios.ring.journey import lives, model_of, rollout, through_git, weight
 from cluster.scenarios.ring.people import a_request
 from cluster.scenarios.ring.stages import stages
 from cluster.scenarios.ring.traffic import Traffic, failed, share
@@ -19,7 +19,7 @@ REQUESTS_A_STEP = 2000
 @pytest.mark.timeout(3600)
 def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path, measured: dict[str, object]) -> None:
     """Push, Workflow, pull request, merge, canary at its weights, live; and no request fails."""
-    look, before = partial(ring.cluster.look, MODELS), lives(ring)
+    look, before = partial(ring.cluster.look, MODELS), lives(ring, ring.service)
     run, second = through_git(ring, tmp_path / "flights", "2013-07-25")
     candidate = model_of(second)
     router = ring.cluster.site.address("traefik")
@@ -44,7 +44,7 @@ def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path,
         live_at = time.time()
         wait(lambda: time.time() > live_at + 30 or None, "thirty seconds more", 40)
 
-    wait(lambda: lives(ring) > before, "its live tag", 60)
+    wait(lambda: lives(ring, ring.service) > before, "its live tag", 60)
     split = {
         percent: (len(traffic.between(began + 2, end)), 100 * share(traffic.between(began + 2, end), candidate))
         for percent, (began, end) in steps.items()
@@ -63,8 +63,3 @@ def test_a_push_becomes_a_live_model(ring: Installed, live: str, tmp_path: Path,
     for percent, (requests, measure) in split.items():
         assert requests >= REQUESTS_A_STEP
         assert abs(measure - percent) <= 3
-
-
-def lives(ring: Installed) -> int:
-    """Return how many models of the service have been live."""
-    return sum(tag.startswith(f"live/prod/{ring.service}/") for tag in ring.gitea.tags("env"))

@@ -92,6 +92,11 @@ def rollout(ring: Installed) -> dict[str, Any]:
     return dict(ring.cluster.get("-n", MODELS, "rollouts", ring.service)["status"])
 
 
+def lives(ring: Installed, service: str) -> int:
+    """Return how many revisions of a service have been live in prod."""
+    return sum(tag.startswith(f"live/prod/{service}/") for tag in ring.gitea.tags("env"))
+
+
 def weight(status: dict[str, Any]) -> int:
     """Return the canary's percentage of requests."""
     return int(status.get("canary", {}).get("weights", {}).get("canary", {}).get("weight", 0))
